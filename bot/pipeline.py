@@ -1,0 +1,245 @@
+"""One question, top to bottom: retrieve, gather evidence, draft, check every sentence, cite, answer.
+
+`Pipeline.stream` yields what is known as soon as it is known: the hits, each checked sentence with its
+citations, and at last the `Answer`. Presentation happens elsewhere.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from bot import prompts
+from bot.engine import Draft, Engine, ExtractiveEngine
+from bot.evidence import Evidence, gather
+from bot.values import Answer, Citation, RefusalReason, Sentence
+from bot.verify import Judgement, Verifier
+from index.query import check_question
+from index.retrieve import Hit, Retrieval, Retriever
+from ingest.errors import BackendError
+
+
+@dataclass(frozen=True, slots=True)
+class BotConfig:
+    """How an answer is made.
+
+    `passages`: hits whose sentences are evidence. `prior`: weight of a passage's score in that of its
+    sentences. `min_late`, `min_dense`: below both cosines nothing counts as retrieved.
+    `keep_share`: a draft of which less than this share survives the check gives way to quotes.
+    """
+
+    passages: int = 5
+    prior: float = 0.7
+    min_late: float = 0.40
+    min_dense: float = 0.20
+    keep_share: float = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """First event: the passages, before anything is written."""
+
+    hits: tuple[Hit, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A checked sentence with the citations that are new with it."""
+
+    sentence: Sentence
+    citations: tuple[Citation, ...]
+    item: bool
+
+
+Event = Found | Said | Answer
+
+
+class Pipeline:
+    """Answers questions over one index. Safe to share between threads."""
+
+    def __init__(self, retriever: Retriever, config: BotConfig | None = None) -> None:
+        self.retriever, self.config = retriever, config or BotConfig()
+        self._verifier = Verifier(retriever.encoder, retriever.index.tokens)
+
+    @classmethod
+    def open(cls, root: Path, config: BotConfig | None = None) -> Pipeline:
+        """Open the index in `root`; raises `StoreError` when there is none."""
+        return cls(Retriever.open(root), config)
+
+    def ask(
+        self,
+        question: str,
+        engine: Engine,
+        history: Sequence[Mapping[str, str]] = (),
+        articles: Collection[str] | None = None,
+        question_id: str = "",
+    ) -> Answer:
+        """The finished answer; see `stream`."""
+        last: Event | None = None
+        for last in self.stream(question, engine, history, articles, question_id):
+            pass
+        assert isinstance(last, Answer)
+        return last
+
+    def stream(
+        self,
+        question: str,
+        engine: Engine,
+        history: Sequence[Mapping[str, str]] = (),
+        articles: Collection[str] | None = None,
+        question_id: str = "",
+    ) -> Iterator[Event]:
+        """Events in order, the last one an `Answer`.
+
+        Raises:
+            QuestionError: an empty or overlong question, or an unknown article. A model that fails is not
+            an exception but an answer with `refusal_reason` "backend_failed".
+        """
+        started = time.perf_counter()
+        question = check_question(question)
+        retrieval = self.retriever.search(question, self.config.passages, "full", history, articles)
+        timings = {"retrieve": _ms(started), "first_token": _ms(started), "total": 0.0}
+        yield Found(retrieval.hits)
+        answer = _Writer(question_id, question, engine.name, timings, started)
+        if not self._near(retrieval):
+            yield answer.refuse("nothing_retrieved", prompts.NOTHING_RETRIEVED)
+            return
+        evidence = gather(
+            retrieval, retrieval.hits, self.retriever.encoder, self.retriever.index.tokens, self.config.prior
+        )
+        drafted = kept = 0
+        note = ""
+        try:
+            for draft in engine.draft(question, evidence):
+                drafted += 1
+                judgement = self._verifier.judge(draft, evidence)
+                if judgement.verdict == "unsupported":
+                    note = prompts.SOME_REMOVED
+                    continue
+                kept += 1
+                yield answer.say(draft, judgement)
+        except BackendError as error:
+            yield answer.refuse("backend_failed", prompts.backend_failed(str(error)))
+            return
+        if not kept or kept < self.config.keep_share * drafted:
+            answer = _Writer(question_id, question, engine.name, timings, started)
+            note = prompts.QUOTES_INSTEAD
+            for draft in ExtractiveEngine().draft(question, evidence):
+                yield answer.say(draft, self._verifier.judge(draft, evidence))
+        if not answer.sentences:
+            yield answer.refuse("not_supported", prompts.NOT_SUPPORTED, _related(evidence))
+            return
+        yield answer.finish(note)
+
+    def _near(self, retrieval: Retrieval) -> bool:
+        stages = [hit.stages for hit in retrieval.hits]
+        late = max((s["late"][1] for s in stages if "late" in s), default=0.0)
+        dense = max((s["dense"][1] for s in stages if "dense" in s), default=0.0)
+        return late >= self.config.min_late or dense >= self.config.min_dense
+
+
+class _Writer:
+    """Collects checked sentences, numbers citations by span, and makes the answer."""
+
+    def __init__(
+        self, answer_id: str, question: str, engine: str, timings: dict[str, float], started: float
+    ) -> None:
+        self.sentences: list[Sentence] = []
+        self._items: list[bool] = []
+        self._citations: dict[tuple[str, int, int], Citation] = {}
+        self._id, self._question, self._engine = answer_id, question, engine
+        self._timings, self._started = timings, started
+
+    def say(self, draft: Draft, judgement: Judgement) -> Said:
+        """Add a sentence with a citation for every span that supports it."""
+        if not self.sentences:
+            self._timings["first_token"] = _ms(self._started)
+        markers, new = [], []
+        for span in _joined(judgement.support):
+            key = (span.article_id, span.start, span.end)
+            if key not in self._citations:
+                self._citations[key] = replace(span, marker=len(self._citations) + 1)
+                new.append(self._citations[key])
+            markers.append(self._citations[key].marker)
+        sentence = Sentence(draft.text, tuple(markers), judgement.verdict, round(judgement.score, 4))
+        self.sentences.append(sentence)
+        self._items.append(draft.item)
+        return Said(sentence, tuple(new), draft.item)
+
+    def finish(self, note: str = "") -> Answer:
+        """The answer as it stands."""
+        return Answer(
+            id=self._id,
+            question=self._question,
+            answer=join_sentences(self.sentences, self._items),
+            refused=False,
+            refusal_reason=None,
+            citations=tuple(self._citations.values()),
+            sentences=tuple(self.sentences),
+            engine=self._engine,
+            timings_ms=self._timings | {"total": _ms(self._started)},
+            items=tuple(self._items),
+            note=note,
+        )
+
+    def refuse(self, reason: RefusalReason, text: str, related: tuple[Citation, ...] = ()) -> Answer:
+        """A refusal: no citations, no sentences."""
+        return Answer(
+            id=self._id,
+            question=self._question,
+            answer=text,
+            refused=True,
+            refusal_reason=reason,
+            citations=(),
+            sentences=(),
+            engine=self._engine,
+            timings_ms=self._timings | {"total": _ms(self._started)},
+            related=related,
+        )
+
+
+def join_sentences(sentences: Sequence[Sentence], items: Sequence[bool]) -> str:
+    """Sentences with their markers as Markdown text; list items stand on lines of their own."""
+    text = ""
+    listed = False
+    for sentence, item in zip(sentences, items, strict=True):
+        marked = sentence.text + "".join(f" [{m}]" for m in sentence.markers)
+        if item:
+            text += ("\n" if listed or not text else "\n\n") + f"- {marked}"
+        else:
+            text += ("\n\n" if listed else " ") + marked
+        listed = item
+    return text.strip()
+
+
+def _joined(support: Sequence[Evidence]) -> list[Citation]:
+    """One citation a run of neighbouring evidence: spans that touch become one."""
+    spans: list[Citation] = []
+    last_place = -2
+    for e in support:
+        if spans and e.place == last_place + 1 and spans[-1].article_id == e.chunk.article_id:
+            previous = spans[-1]
+            quote = e.chunk.text[previous.start - e.chunk.start : e.end - e.chunk.start]
+            if previous.start >= e.chunk.start:
+                spans[-1] = replace(previous, end=e.end, quote=quote)
+                last_place = e.place
+                continue
+        spans.append(_citation(e, 0))
+        last_place = e.place
+    return spans
+
+
+def _citation(e: Evidence, marker: int) -> Citation:
+    c = e.chunk
+    return Citation(marker, c.article_id, c.article, c.section, c.source, e.start, e.end, e.text)
+
+
+def _related(evidence: Sequence[Evidence], count: int = 3) -> tuple[Citation, ...]:
+    best = sorted((e for e in evidence if not e.heading), key=lambda e: (-e.score, e.place))[:count]
+    return tuple(_citation(e, n) for n, e in enumerate(best, 1))
+
+
+def _ms(since: float) -> float:
+    return round((time.perf_counter() - since) * 1000, 1)

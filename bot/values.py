@@ -1,0 +1,56 @@
+"""What an answer is made of: frozen values, free of I/O and of presentation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+Verdict = Literal["verbatim", "supported", "unsupported"]
+RefusalReason = Literal["nothing_retrieved", "not_supported", "backend_failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """A span of the source that supports a sentence: `source_text[start:end] == quote`."""
+
+    marker: int
+    article_id: str
+    article: str
+    section: str
+    source: str
+    start: int
+    end: int
+    quote: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """One sentence of an answer, the markers that support it, and how well they do (0..1)."""
+
+    text: str
+    markers: tuple[int, ...]
+    verdict: Verdict
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A finished answer. A refused answer has no citations; `related` are spans offered in their place."""
+
+    id: str
+    question: str
+    answer: str
+    refused: bool
+    refusal_reason: RefusalReason | None
+    citations: tuple[Citation, ...]
+    sentences: tuple[Sentence, ...]
+    engine: str
+    timings_ms: Mapping[str, float] = field(default_factory=dict)
+    related: tuple[Citation, ...] = ()
+    items: tuple[bool, ...] = ()  # which sentences are list items
+    note: str = ""  # one line about how the answer came about, when that needs saying
+
+    def record(self) -> dict[str, Any]:
+        """The answer as one JSON object, as `bot batch` writes it."""
+        return asdict(self)

@@ -1,0 +1,111 @@
+"""`python -m eval retrieve|run|beir|readme`: write runs, score them, refresh the README's tables."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from eval.data import DEFAULT_QUESTIONS, read_questions
+from index.config import MODES, default_index_dir
+from ingest.cli import fail_clearly
+from ingest.errors import PinciteError
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Parse the command line and run one subcommand."""
+    parser = argparse.ArgumentParser(prog="python -m eval", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+
+    retrieve = commands.add_parser("retrieve", help="hits for every question, as JSONL")
+    retrieve.add_argument("--questions", required=True, type=Path, metavar="Q.jsonl")
+    retrieve.add_argument("--out", required=True, type=Path, metavar="RUN.jsonl")
+    retrieve.add_argument("-k", type=int, default=20, help="hits a question (default 20)")
+    retrieve.add_argument("--index", type=Path, default=default_index_dir(), metavar="DIR")
+    retrieve.add_argument("--mode", choices=MODES, default="full")
+    retrieve.set_defaults(run=_retrieve)
+
+    run = commands.add_parser("run", help="metrics with intervals, mode against mode")
+    run.add_argument("--questions", type=Path, default=DEFAULT_QUESTIONS, metavar="Q.jsonl")
+    run.add_argument("--split", default="", help="only questions of this split (dev, test)")
+    run.add_argument("--index", type=Path, default=default_index_dir(), metavar="DIR")
+    run.add_argument("--modes", default=",".join(MODES), help="comma-separated (default: all)")
+    run.add_argument("--out", type=Path, metavar="DIR", help="write report.json and report.md there")
+    run.set_defaults(run=_run)
+
+    beir = commands.add_parser("beir", help="nDCG@10 and Recall@100 on a BEIR folder")
+    beir.add_argument("dataset", type=Path, metavar="DATASET_DIR")
+    beir.add_argument("--split", default="test")
+    beir.add_argument("--mode", choices=MODES, default="full")
+    beir.add_argument("--index", type=Path, metavar="DIR", help="where to keep the index (default: beside it)")
+    beir.set_defaults(run=_beir)
+
+    readme = commands.add_parser("readme", help="rewrite the README's generated tables from eval/results")
+    readme.add_argument("--check", action="store_true", help="only say whether they are current")
+    readme.set_defaults(run=_readme)
+    args = parser.parse_args(argv)
+    status: int = args.run(args)
+    return status
+
+
+def _retrieve(args: argparse.Namespace) -> int:
+    from tqdm import tqdm
+
+    from eval.run import retrieve, write_jsonl
+    from index.retrieve import Retriever
+
+    questions = read_questions(args.questions)
+    if args.k < 1:
+        raise PinciteError(f"-k is {args.k}; ask for at least one hit")
+    retriever = Retriever.open(args.index)
+    bar = tqdm(questions, unit="question", disable=not sys.stderr.isatty())
+    records = (r for q in bar for r in retrieve(retriever, [q], args.mode, args.k))
+    count = write_jsonl(args.out, records)
+    print(f"{count} questions -> {args.out}")
+    return 0
+
+
+def _run(args: argparse.Namespace) -> int:
+    from eval.report import markdown
+    from eval.run import evaluate
+    from index.retrieve import Retriever
+
+    questions = read_questions(args.questions, judged=True, split=args.split)
+    modes = [m.strip() for m in args.modes.split(",") if m.strip()]
+    if unknown := [m for m in modes if m not in MODES]:
+        raise PinciteError(f"unknown mode {unknown[0]!r}; choose from {', '.join(MODES)}")
+    retriever = Retriever.open(args.index)
+    result = evaluate(retriever, questions, modes, lambda mode: print(f"{mode} ...", file=sys.stderr))
+    result["split"] = args.split or "all"
+    print(markdown(result))
+    if args.out:
+        args.out.mkdir(parents=True, exist_ok=True)
+        (args.out / "report.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+        (args.out / "report.md").write_text(markdown(result), encoding="utf-8")
+        print(f"report: {args.out}")
+    return 0
+
+
+def _beir(args: argparse.Namespace) -> int:
+    from eval.beir import run_beir
+
+    for name, value in run_beir(args.dataset, args.split, args.mode, args.index).items():
+        print(f"{name}\t{value:.4f}" if isinstance(value, float) else f"{name}\t{value}")
+    return 0
+
+
+def _readme(args: argparse.Namespace) -> int:
+    from eval.report import README, render_readme
+
+    before = README.read_text(encoding="utf-8")
+    after = render_readme(before)
+    if args.check:
+        print("README tables are current" if before == after else "README tables are out of date: make readme")
+        return int(before != after)
+    README.write_text(after, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    fail_clearly(main)

@@ -1,0 +1,67 @@
+"""Figures as tables: in the terminal, as Markdown, and in the README between two markers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from eval.run import HEADLINE
+
+README = Path(__file__).resolve().parent.parent / "README.md"
+RESULTS = Path(__file__).resolve().parent / "results"
+
+
+def retrieval_table(result: Mapping[str, Any]) -> str:
+    """Markdown: one row a mode, mean and 95 % interval of the headline measures."""
+    lines = ["| mode | " + " | ".join(HEADLINE) + " |", "|---" * (len(HEADLINE) + 1) + "|"]
+    for mode, figures in result["modes"].items():
+        cells = [
+            f"{figures[name]['mean']:.3f} [{figures[name]['low']:.3f}, {figures[name]['high']:.3f}]"
+            for name in HEADLINE
+        ]
+        lines.append(f"| {mode} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def type_table(result: Mapping[str, Any], measure: str = "recall@5") -> str:
+    """Markdown: one row a question type, the measure of every mode."""
+    modes = list(result["modes"])
+    first = result["modes"][modes[0]]["by_type"]
+    lines = [f"| {measure} by type | questions | " + " | ".join(modes) + " |", "|---" * (len(modes) + 2) + "|"]
+    for kind, row in first.items():
+        cells = [f"{result['modes'][m]['by_type'][kind][measure]:.2f}" for m in modes]
+        lines.append(f"| {kind} | {row['questions']} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def markdown(result: Mapping[str, Any]) -> str:
+    """The whole report as Markdown."""
+    tests = "\n".join(
+        f"- full against {mode}: " + ", ".join(f"{name} p = {p:.4f}" for name, p in ps.items())
+        for mode, ps in result["p_against_full"].items()
+    )
+    head = f"{result['questions']} answerable questions, {result['made']}, {result['encoder']}, config {result['config_hash']}"
+    return "\n\n".join([head, retrieval_table(result), type_table(result), tests]) + "\n"
+
+
+def render_readme(readme: str) -> str:
+    """The README with every generated block replaced by its table, from the committed results.
+
+    A block stands between `<!-- results:NAME -->` and `<!-- /results -->`; NAME is a file in `eval/results`.
+    """
+    parts = readme.split("<!-- results:")
+    out = [parts[0]]
+    for part in parts[1:]:
+        name, rest = part.split(" -->", 1)
+        _old, after = rest.split("<!-- /results -->", 1)
+        result = json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
+        body = retrieval_table(result) + "\n\n" + type_table(result) if "modes" in result else _plain(result)
+        out.append(f"{name} -->\n{body}\n<!-- /results -->{after}")
+    return "<!-- results:".join(out)
+
+
+def _plain(result: Mapping[str, Any]) -> str:
+    rows = [f"| {name} | {value} |" for name, value in result["figures"].items()]
+    return "\n".join(["| figure | value |", "|---|---|", *rows])

@@ -1,0 +1,169 @@
+"""Corpus to index: read, chunk, encode what is new, keep what is not, write."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+
+import numpy as np
+
+from index.config import FORMAT_VERSION, IndexConfig
+from index.encode import Encoder, find_model, load_encoder
+from index.late import TokenStore, document_frequency_weights
+from index.lexical import Lexical
+from index.store import Index, build_lock, open_index, write_index
+from ingest.chunk import chunk_articles
+from ingest.errors import StoreError
+from ingest.load import Corpus, load_corpus
+from ingest.text import squeeze
+from ingest.values import Article, Chunk
+
+Progress = Callable[[int, int], None]  # (chunks done, chunks to encode)
+
+
+@dataclass(frozen=True, slots=True)
+class BuildReport:
+    """What a build did: counts of articles and chunks, and the files it had to leave out."""
+
+    articles: int
+    articles_new: int
+    articles_unchanged: int
+    articles_removed: int
+    chunks: int
+    encoded: int
+    reused: int
+    written: bool
+    skipped: tuple[str, ...]
+
+
+def passage_text(chunk: Chunk) -> str:
+    """What is encoded for a chunk: "article > section > heading: text", headings never twice."""
+    path = " > ".join((chunk.article, *chunk.headings))
+    return f"{path}: {squeeze(chunk.text[chunk.body - chunk.start :])}"
+
+
+def build_index(
+    paths: Sequence[str | Path],
+    out: Path,
+    config: IndexConfig | None = None,
+    *,
+    force: bool = False,
+    progress: Progress | None = None,
+    encoder: Encoder | None = None,
+) -> BuildReport:
+    """Build or refresh the index in `out`; chunks whose text is unchanged are not encoded again.
+
+    Raises:
+        PinciteError: unreadable corpus, missing model, or an index folder that cannot be written.
+    """
+    config = config or IndexConfig()
+    corpus = load_corpus(paths)
+    chunks = list(chunk_articles(corpus.articles, config.chunking))
+    if not chunks:
+        raise StoreError("the corpus has articles but no text to index; add text to them")
+    with build_lock(out):
+        source = encoder.source if encoder else find_model(config.encoder)
+        identity = f"{source.name}|{source.weights_sha256}|{config.max_tokens}"
+        old = None if force else _previous(out)
+        if old and old.manifest["config_hash"] == config.hash and old.manifest["vectors"] == identity:
+            if old.manifest["corpus_hash"] == _corpus_hash(corpus):
+                return _report(corpus, chunks, old, encoded=0, written=False)
+        known = {c.chunk_id: i for i, c in enumerate(old.chunks)} if old else {}
+        if not old or old.manifest["vectors"] != identity:
+            known = {}
+        vectors, tokens, encoded = _encode(chunks, old, known, config, progress, encoder)
+        manifest = {
+            "format_version": FORMAT_VERSION,
+            "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+            "encoder": asdict(source) | {"dimension": int(vectors.shape[1])},
+            "vectors": identity,
+            "config": asdict(config),
+            "config_hash": config.hash,
+            "corpus_hash": _corpus_hash(corpus),
+            "corpus": [str(p) for p in paths],
+            "article_hashes": {a.article_id: a.text_hash for a in corpus.articles},
+            "counts": {
+                "articles": len(corpus.articles),
+                "chunks": len(chunks),
+                "tokens": int(len(tokens.ids)),
+                "words": sum(c.words for c in chunks),
+            },
+        }
+        lexical = Lexical.build([passage_text(c) for c in chunks])
+        write_index(out, manifest, corpus.articles, chunks, vectors, lexical, tokens)
+    return _report(corpus, chunks, old, encoded=encoded, written=True)
+
+
+def _previous(out: Path) -> Index | None:
+    try:
+        return open_index(out)
+    except StoreError:
+        return None
+
+
+def _encode(
+    chunks: list[Chunk],
+    old: Index | None,
+    known: dict[str, int],
+    config: IndexConfig,
+    progress: Progress | None,
+    encoder: Encoder | None,
+) -> tuple[np.ndarray, TokenStore, int]:
+    """Vectors and tokens in chunk order, taken from `old` where the same chunk stands there."""
+    fresh = [i for i, chunk in enumerate(chunks) if chunk.chunk_id not in known]
+    vectors: dict[int, np.ndarray] = {}
+    tokens: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+    if old and known:
+        rows, old_vectors = old.tokens, old.vectors
+        for i, chunk in enumerate(chunks):
+            if (j := known.get(chunk.chunk_id)) is not None:
+                at, stop = rows.offsets[j], rows.offsets[j + 1]
+                vectors[i], tokens[i] = old_vectors[j], (rows.tokens[at:stop], rows.ids[at:stop])
+    if fresh:
+        encoder = encoder or load_encoder(config.encoder)
+        texts = [passage_text(chunks[i]) for i in fresh]
+        report = (lambda done: progress(done, len(fresh))) if progress else None
+        for n, row in encoder.encode_passages(texts, config.max_tokens, report):
+            vectors[fresh[n]] = row.vector
+            tokens[fresh[n]] = (row.tokens.astype(np.float16), row.token_ids)
+    order = range(len(chunks))
+    offsets = np.concatenate([[0], np.cumsum([len(tokens[i][1]) for i in order])]).astype(np.int64)
+    ids = np.concatenate([tokens[i][1] for i in order]).astype(np.int32)
+    vocabulary = max(int(ids.max()) + 1, 1 << 16)
+    idf = document_frequency_weights(ids, offsets, vocabulary)
+    store = TokenStore(np.concatenate([tokens[i][0] for i in order]), ids, offsets, idf)
+    return np.stack([vectors[i] for i in order]).astype(np.float32), store, len(fresh)
+
+
+def _corpus_hash(corpus: Corpus) -> str:
+    """Over ids, titles, places and texts of all articles, in order."""
+    digest = hashlib.sha256()
+    for a in corpus.articles:
+        digest.update("\x1f".join((a.article_id, a.title, a.source, a.url, str(a.start), a.text_hash)).encode())
+    return digest.hexdigest()
+
+
+def _report(
+    corpus: Corpus, chunks: list[Chunk], old: Index | None, *, encoded: int, written: bool
+) -> BuildReport:
+    before: dict[str, str] = old.manifest["article_hashes"] if old else {}
+    now: dict[str, str] = {a.article_id: _hash(a) for a in corpus.articles}
+    same = sum(before.get(key) == value for key, value in now.items())
+    return BuildReport(
+        articles=len(now),
+        articles_new=len(now) - same,
+        articles_unchanged=same,
+        articles_removed=sum(key not in now for key in before),
+        chunks=len(chunks),
+        encoded=encoded,
+        reused=len(chunks) - encoded,
+        written=written,
+        skipped=tuple(corpus.skipped),
+    )
+
+
+def _hash(article: Article) -> str:
+    return article.text_hash

@@ -1,0 +1,62 @@
+"""Settings as frozen values, their hash, and where the index lives."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from ingest.chunk import ChunkConfig
+
+ROOT = Path(__file__).resolve().parent.parent
+DEFAULT_CORPUS = ROOT / "corpus"
+DEFAULT_ENCODER = "sentence-transformers/all-MiniLM-L6-v2"
+FORMAT_VERSION = 1
+MODES = ("bm25", "dense", "hybrid", "full")
+
+
+def default_index_dir() -> Path:
+    """`PINCITE_INDEX` if set, else `.index/` in the repository (ignored by git)."""
+    return Path(os.environ.get("PINCITE_INDEX") or ROOT / ".index")
+
+
+@dataclass(frozen=True, slots=True)
+class IndexConfig:
+    """Everything that decides what an index holds. `max_tokens` caps a passage, in WordPiece tokens."""
+
+    encoder: str = DEFAULT_ENCODER
+    max_tokens: int = 256
+    chunking: ChunkConfig = field(default_factory=ChunkConfig)
+
+    @property
+    def hash(self) -> str:
+        """12 hex digits of the SHA-256 over all settings."""
+        return config_hash(self)
+
+
+@dataclass(frozen=True, slots=True)
+class SearchConfig:
+    """How a query is answered.
+
+    `candidates`: how many chunks of each of dense and BM25 are re-scored by late interaction.
+    `rrf_k`: the constant of reciprocal rank fusion (Cormack, Clarke & Buettcher, SIGIR 2009).
+    `late_weight`, `bm25_weight`, `dense_weight`: weights of the fusion in mode `full`.
+    """
+
+    candidates: int = 100
+    rrf_k: int = 10
+    late_weight: float = 1.0
+    bm25_weight: float = 0.25
+    dense_weight: float = 0.25
+
+    @property
+    def hash(self) -> str:
+        """12 hex digits of the SHA-256 over all settings."""
+        return config_hash(self)
+
+
+def config_hash(config: IndexConfig | SearchConfig) -> str:
+    """12 hex digits of the SHA-256 over the settings as sorted JSON."""
+    return hashlib.sha256(json.dumps(asdict(config), sort_keys=True).encode()).hexdigest()[:12]

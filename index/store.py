@@ -1,0 +1,254 @@
+"""The index folder: arrays and JSON, no pickle, replaced as a whole.
+
+    DIR/CURRENT          name of the version that readers open (one line)
+    DIR/v-<id>/          one version: manifest.json and the files it lists with size and SHA-256
+    DIR/.lock            held while a build runs
+
+A version is written under a temporary name, synced, renamed, and only then named in CURRENT by an atomic
+replace; a reader sees the old version or the new one. Every file is checked against the manifest on load.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import faiss
+import numpy as np
+from filelock import FileLock, Timeout
+
+from index.config import FORMAT_VERSION
+from index.late import TokenStore
+from index.lexical import Lexical
+from ingest.errors import StoreError
+from ingest.values import Article, Chunk
+
+MANIFEST = "manifest.json"
+_REBUILD = "rebuild it: python -m index build --force"
+
+
+@dataclass(frozen=True)
+class Index:
+    """An opened index. Row i of `vectors`, `lexical` and `tokens` belongs to `chunks[i]`."""
+
+    folder: Path
+    manifest: dict[str, Any]
+    articles: dict[str, Article]  # by article_id, without blocks
+    chunks: tuple[Chunk, ...]
+    dense: faiss.Index
+    lexical: Lexical
+    tokens: TokenStore
+
+    @property
+    def vectors(self) -> np.ndarray:
+        """(n, d) float32 unit vectors of the chunks."""
+        return self.dense.reconstruct_n(0, self.dense.ntotal)
+
+
+def write_index(
+    root: Path,
+    manifest: dict[str, Any],
+    articles: list[Article],
+    chunks: list[Chunk],
+    vectors: np.ndarray,
+    lexical: Lexical,
+    tokens: TokenStore,
+) -> dict[str, Any]:
+    """Write a version and make it current. `vectors` (n, d) float32, unit rows. Returns the manifest."""
+    root.mkdir(parents=True, exist_ok=True)
+    scratch = root / f".tmp-{os.getpid()}"
+    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.mkdir()
+    try:
+        _write_articles(scratch, articles)
+        _write_lines(scratch / "chunks.jsonl", (_chunk_record(c) for c in chunks))
+        flat = faiss.IndexFlatIP(vectors.shape[1])
+        flat.add(np.ascontiguousarray(vectors, dtype=np.float32))
+        faiss.write_index(flat, str(scratch / "dense.faiss"))
+        lexical.save(scratch / "bm25")
+        arrays = (tokens.tokens, tokens.ids, tokens.offsets, tokens.idf)
+        for name, array in zip(TokenStore.FILES, arrays, strict=True):
+            np.save(scratch / name, array, allow_pickle=False)
+        manifest = manifest | {"files": _file_table(scratch)}
+        (scratch / MANIFEST).write_text(json.dumps(manifest, indent=1, ensure_ascii=False), encoding="utf-8")
+        name = "v-" + hashlib.sha256((scratch / MANIFEST).read_bytes()).hexdigest()[:12]
+        _sync(scratch)
+        shutil.rmtree(root / name, ignore_errors=True)
+        os.replace(scratch, root / name)
+        pointer = root / f".CURRENT-{os.getpid()}"
+        pointer.write_text(name + "\n", encoding="utf-8")
+        _sync(pointer)
+        os.replace(pointer, root / "CURRENT")
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    for stale in root.iterdir():
+        if stale.name.startswith(("v-", ".tmp-")) and stale.name != name:
+            shutil.rmtree(stale, ignore_errors=True)
+    return manifest
+
+
+def build_lock(root: Path) -> FileLock:
+    """Take the build lock of an index folder without waiting.
+
+    Raises:
+        StoreError: another build holds it, or the folder cannot be written.
+    """
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(str(root / ".lock"))
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise StoreError(f"another build is writing {root}; wait for it to finish") from None
+    except OSError as error:
+        raise StoreError(f"cannot write the index folder {root}: {error.strerror}") from None
+    return lock
+
+
+def read_manifest(root: Path) -> tuple[Path, dict[str, Any]]:
+    """The current version's folder and manifest.
+
+    Raises:
+        StoreError: no index, an unreadable manifest, or another format version.
+    """
+    try:
+        name = (root / "CURRENT").read_text(encoding="utf-8").strip()
+    except OSError:
+        raise StoreError(f"no index in {root}: build one with `python -m index build`") from None
+    except UnicodeDecodeError:
+        raise StoreError(f"damaged index: {root / 'CURRENT'} is not text; {_REBUILD}") from None
+    if not name.startswith("v-") or "/" in name or os.sep in name:
+        raise StoreError(f"damaged index: {root / 'CURRENT'} names {name[:40]!r}; {_REBUILD}")
+    folder = root / name
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        version = manifest["format_version"]
+    except (OSError, ValueError, KeyError, TypeError):
+        raise StoreError(f"damaged index: {folder / MANIFEST} cannot be read; {_REBUILD}") from None
+    if version != FORMAT_VERSION:
+        raise StoreError(f"the index in {root} has format {version}, {FORMAT_VERSION} is needed; {_REBUILD}")
+    return folder, manifest
+
+
+def open_index(root: Path) -> Index:
+    """Open the current version, checking every file's size and hash.
+
+    Raises:
+        StoreError: no index, or a file that is missing, truncated or altered.
+    """
+    folder, manifest = read_manifest(root)
+    _check_files(folder, manifest)
+    try:
+        articles = _read_articles(folder)
+        chunks = tuple(_read_chunk(line, articles) for line in _lines(folder / "chunks.jsonl"))
+        dense = faiss.read_index(str(folder / "dense.faiss"))
+        lexical = Lexical.load(folder / "bm25")
+        tokens = TokenStore.load(folder)
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
+        raise StoreError(f"damaged index in {folder} ({type(error).__name__}: {error}); {_REBUILD}") from None
+    if not len(chunks) == dense.ntotal == len(tokens.offsets) - 1:
+        raise StoreError(
+            f"damaged index: {len(chunks)} chunks, {dense.ntotal} vectors, "
+            f"{len(tokens.offsets) - 1} token blocks in {folder}; {_REBUILD}"
+        )
+    return Index(folder, manifest, articles, chunks, dense, lexical, tokens)
+
+
+# --- files -----------------------------------------------------------------------------------------------
+
+
+def _write_articles(folder: Path, articles: list[Article]) -> None:
+    """Each source text once; articles refer to it by line number."""
+    numbers: dict[tuple[str, int], int] = {}
+    texts: list[str] = []
+    records = []
+    for a in articles:
+        key = (a.source, id(a.text))
+        if key not in numbers:
+            numbers[key] = len(texts)
+            texts.append(a.text)
+        fields = {k: getattr(a, k) for k in ("article_id", "title", "source", "start", "end", "url")}
+        records.append(fields | {"text": numbers[key]})
+    _write_lines(folder / "texts.jsonl", texts)
+    _write_lines(folder / "articles.jsonl", records)
+
+
+def _read_articles(folder: Path) -> dict[str, Article]:
+    texts = list(_lines(folder / "texts.jsonl"))
+    articles = {}
+    for record in _lines(folder / "articles.jsonl"):
+        text = texts[record.pop("text")]
+        articles[record["article_id"]] = Article(**record, text=text, blocks=())
+    return articles
+
+
+def _chunk_record(chunk: Chunk) -> dict[str, Any]:
+    record = asdict(chunk)
+    for derived in ("text", "article", "source"):
+        del record[derived]
+    return record
+
+
+def _read_chunk(record: dict[str, Any], articles: dict[str, Article]) -> Chunk:
+    article = articles[record["article_id"]]
+    record["headings"] = tuple(record["headings"])
+    text = article.text[record["start"] : record["end"]]
+    return Chunk(**record, article=article.title, source=article.source, text=text)
+
+
+def _write_lines(path: Path, records: Any) -> None:
+    with open(path, "w", encoding="utf-8", newline="\n") as file:
+        for record in records:
+            file.write(json.dumps(record) + "\n")
+
+
+def _lines(path: Path) -> Any:
+    with open(path, encoding="utf-8", newline="\n") as file:
+        for line in file:
+            yield json.loads(line)
+
+
+def _file_table(folder: Path) -> dict[str, dict[str, Any]]:
+    files = sorted(p for p in folder.rglob("*") if p.is_file())
+    return {
+        p.relative_to(folder).as_posix(): {"bytes": p.stat().st_size, "sha256": _sha256(p)} for p in files
+    }
+
+
+def _check_files(folder: Path, manifest: dict[str, Any]) -> None:
+    files = manifest.get("files")
+    if not isinstance(files, dict) or not files:
+        raise StoreError(f"damaged index: {folder / MANIFEST} lists no files; {_REBUILD}")
+    for name, expected in files.items():
+        path = folder / name
+        if not path.is_file():
+            raise StoreError(f"damaged index: {path} is missing; {_REBUILD}")
+        size = path.stat().st_size
+        if size != expected["bytes"]:
+            raise StoreError(f"damaged index: {path} has {size} bytes, {expected['bytes']} expected; {_REBUILD}")
+        if _sha256(path) != expected["sha256"]:
+            raise StoreError(f"damaged index: {path} was altered (SHA-256 differs); {_REBUILD}")
+
+
+def _sha256(path: Path) -> str:
+    with open(path, "rb") as file:
+        digest, read = hashlib.sha256(), file.read
+        for block in iter(_reader(read), b""):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _reader(read: Callable[[int], bytes]) -> Callable[[], bytes]:
+    return lambda: read(1 << 20)
+
+
+def _sync(path: Path) -> None:
+    for target in [*path.rglob("*"), path] if path.is_dir() else [path]:
+        if target.is_file():
+            with open(target, "rb") as file:
+                os.fsync(file.fileno())

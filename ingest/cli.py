@@ -1,0 +1,53 @@
+"""What every command shares: clear one-line failures, JSONL in and out."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NoReturn
+
+from ingest.errors import PinciteError
+
+
+def fail_clearly(main: Callable[[], int]) -> NoReturn:
+    """Run a command; a `PinciteError` becomes one line on standard error and exit status 2."""
+    try:
+        status = main()
+        sys.stdout.flush()
+    except PinciteError as error:
+        print("error: " + " ".join(str(error).split()), file=sys.stderr)
+        status = 2
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        status = 130
+    except BrokenPipeError:  # the reader (head, less) has gone
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = 0
+    sys.exit(status)
+
+
+def read_jsonl(path: str | Path, what: str = "file") -> Iterator[tuple[int, dict[str, Any]]]:
+    """`(line number, object)` for every non-empty line.
+
+    Raises:
+        PinciteError: the file cannot be read, or a line is not a JSON object.
+    """
+    try:
+        text = Path(path).read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        raise PinciteError(f"{what} {path}: cannot be read ({error.strerror})") from None
+    except UnicodeDecodeError as error:
+        raise PinciteError(f"{what} {path}: not UTF-8 (byte {error.start})") from None
+    for number, line in enumerate(text.split("\n"), 1):
+        if not line.strip():
+            continue
+        try:
+            record = json.loads(line)
+        except json.JSONDecodeError as error:
+            raise PinciteError(f"{what} {path}, line {number}: not JSON ({error.msg})") from None
+        if not isinstance(record, dict):
+            raise PinciteError(f"{what} {path}, line {number}: one JSON object a line is needed")
+        yield number, record

@@ -1,0 +1,89 @@
+"""The values that pass between the packages: frozen, and free of I/O.
+
+A *span* is `(source, start, end)`: offsets in Unicode code points, half-open, into the article's source
+text. For every `Chunk` holds `article.text[chunk.start:chunk.end] == chunk.text`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from enum import IntEnum
+
+
+class Level(IntEnum):
+    """Rank of a heading; a heading closes every open heading of its own or a larger value."""
+
+    SECTION = 1
+    CATEGORY = 2
+    SUBSECTION = 3
+    QUESTION = 4
+    SUB = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """One heading, paragraph, list item or table cell: a span of the source text."""
+
+    start: int
+    end: int
+    kind: str  # "heading" | "paragraph" | "item" | "cell"
+    level: int = 0  # heading: its Level; item: nesting depth from 0
+    label: str = ""  # heading: its text for a path, without numbering noise such as a trailing colon
+
+
+@dataclass(frozen=True, slots=True)
+class Article:
+    """One article: `[start, end)` of `text`, the whole source text that spans point into.
+
+    `text` is shared by all articles of one file. `article_id` is unique within a corpus.
+    """
+
+    article_id: str
+    title: str
+    source: str
+    text: str
+    start: int
+    end: int
+    blocks: tuple[Block, ...]
+    url: str = ""
+
+    @property
+    def text_hash(self) -> str:
+        """SHA-256 of the article's own part of the source text."""
+        return hashlib.sha256(self.text[self.start : self.end].encode("utf-8", "surrogatepass")).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A contiguous piece of one article, small enough to read and to encode.
+
+    `headings` is the path above the text (without the article's title), outermost first; `body` is where
+    the text after the chunk's own leading headings begins (`start <= body <= end`).
+    """
+
+    chunk_id: str
+    article_id: str
+    article: str
+    source: str
+    start: int
+    end: int
+    body: int
+    headings: tuple[str, ...]
+    text: str
+
+    @property
+    def section(self) -> str:
+        """The heading path as one line for a reader."""
+        return " > ".join(self.headings)
+
+    @property
+    def words(self) -> int:
+        """Number of whitespace-separated words in the span."""
+        return len(self.text.split())
+
+
+def chunk_id(source: str, article_id: str, start: int, end: int, text: str) -> str:
+    """Content-derived id: 16 hex digits of the SHA-256 over the span and its text."""
+    key = "\x1f".join((source, article_id, str(start), str(end), text))
+    return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()[:16]
