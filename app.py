@@ -33,6 +33,7 @@ ENGINES = [
     ("Quotes only — fast, in the articles' own words; nothing leaves this machine", "extractive"),
     ("Local model — slower, every sentence checked; nothing leaves this machine", "local"),
 ]
+NO_SOURCES = '<p class="nothing">The passages behind an answer appear here.</p>'
 EXAMPLES = [
     "What is the bias-variance tradeoff?",
     "How many rounds does LinkedIn's interview process have?",
@@ -117,12 +118,11 @@ def build_page(service: Service) -> gr.Blocks:
                     )
                     send = gr.Button("Ask", variant="primary", scale=1, min_width=80, elem_id="send")
                     stop = gr.Button("Stop", scale=1, min_width=80)
-                    clear = gr.Button("Clear", scale=1, min_width=80)
                 engine = gr.Dropdown(ENGINES, value="extractive", label="How answers are written")
                 gr.Examples(EXAMPLES, inputs=question, label="Try")
             with gr.Column(scale=4, min_width=320), gr.Tabs(elem_id="side") as side:
                 with gr.Tab("Sources", id="sources"):
-                    sources = gr.HTML('<p class="nothing">The passages behind an answer appear here.</p>')
+                    sources = gr.HTML(NO_SOURCES)
                 with gr.Tab("Reader", id="reader"):
                     reader = gr.HTML(
                         '<p class="nothing">Click a citation to read it in its article.</p>',
@@ -135,9 +135,7 @@ def build_page(service: Service) -> gr.Blocks:
         def tick() -> tuple[str, gr.Timer]:
             return _status(service), gr.Timer(active=service.pipeline is None and not service.failed)
 
-        def respond(
-            text: str, messages: list[dict[str, Any]], engine_name: str
-        ) -> Iterator[tuple[Any, ...]]:
+        def respond(text: str, messages: list[dict[str, Any]], engine_name: str) -> Iterator[tuple[Any, ...]]:
             yield from _respond(service, text, messages or [], engine_name)
 
         def read(event: gr.EventData) -> tuple[str, gr.Tabs]:
@@ -157,12 +155,7 @@ def build_page(service: Service) -> gr.Blocks:
             for event in (question.submit, send.click)
         ]
         stop.click(None, cancels=asked, api_visibility="private")
-        clear.click(
-            lambda: ([], '<p class="nothing">The passages behind an answer appear here.</p>'),
-            outputs=[chat, sources],
-            cancels=asked,
-            api_visibility="private",
-        )
+        chat.clear(lambda: NO_SOURCES, outputs=sources, cancels=asked, api_visibility="private")
         clicks.click(read, outputs=[reader, side], show_progress="hidden", api_visibility="private")
     page.queue(max_size=64)
     return page

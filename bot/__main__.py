@@ -80,9 +80,7 @@ def _batch(args: argparse.Namespace) -> int:
 
 
 def _answer(pipeline: Any, engine: Engine, question: Mapping[str, Any]) -> dict[str, Any]:
-    answer = pipeline.ask(
-        question["question"], engine, question.get("history") or (), question_id=question["id"]
-    )
+    answer = pipeline.ask(question["question"], engine, question.get("history") or (), question_id=question["id"])
     record: dict[str, Any] = answer.record()
     return {**{k: v for k, v in question.items() if k not in record}, **record}
 

@@ -49,7 +49,7 @@ class ExtractiveEngine:
         chosen = choose(evidence, self.max_words)
         told: set[int] = set()
         for piece in chosen:
-            parts = (piece,)
+            parts: tuple[Evidence, ...] = (piece,)
             lead = by_place.get(piece.place - 1)
             if lead and _introduces(lead, piece) and lead.place not in told:
                 parts = (lead, piece)
@@ -65,7 +65,7 @@ def choose(evidence: Sequence[Evidence], max_words: int) -> list[Evidence]:
     words = 0
     for piece in ranked:
         if words + piece.words > max_words:
-            if words > 0.6 * max_words or chosen and piece.score < 0.8 * chosen[0].score:
+            if words > 0.6 * max_words or (chosen and piece.score < 0.8 * chosen[0].score):
                 break
             continue
         bag = set(piece.clean.lower().split())

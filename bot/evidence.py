@@ -66,12 +66,10 @@ def gather(
     weights = store.weights(query)
     spans = [(hit, start, end) for hit in hits for start, end in _spans(hit.chunk)]
     texts = [hit.chunk.text[start - hit.chunk.start : end - hit.chunk.start] for hit, start, end in spans]
-    rows: list[Encoded | None] = [None] * len(spans)
-    for n, row in encoder.encode_passages([squeeze(t) for t in texts], 256):
-        rows[n] = row
+    rows = dict(encoder.encode_passages([squeeze(t) for t in texts], 256))
     evidence = []
-    for n, ((hit, start, end), text, row) in enumerate(zip(spans, texts, rows, strict=True)):
-        assert row is not None
+    for n, ((hit, start, end), text) in enumerate(zip(spans, texts, strict=True)):
+        row = rows[n]
         own = float((row.tokens @ query.tokens.T).max(axis=0) @ weights)
         passage = hit.stages.get("late", (0, own))[1]
         evidence.append(

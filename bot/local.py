@@ -72,9 +72,7 @@ class LocalEngine:
         def work() -> None:
             try:
                 with torch.inference_mode():
-                    model.generate(
-                        **inputs, max_new_tokens=_MAX_NEW_TOKENS, do_sample=False, streamer=streamer
-                    )
+                    model.generate(**inputs, max_new_tokens=_MAX_NEW_TOKENS, do_sample=False, streamer=streamer)
             except Exception as error:  # handed to the reader, which raises it
                 failure.append(error)
                 streamer.end()

@@ -32,8 +32,8 @@ class BotConfig:
 
     passages: int = 5
     prior: float = 0.7
-    min_late: float = 0.40
-    min_dense: float = 0.20
+    min_late: float = 0.42
+    min_dense: float = 0.26
     keep_share: float = 0.5
 
 
@@ -77,11 +77,9 @@ class Pipeline:
         question_id: str = "",
     ) -> Answer:
         """The finished answer; see `stream`."""
-        last: Event | None = None
-        for last in self.stream(question, engine, history, articles, question_id):
-            pass
-        assert isinstance(last, Answer)
-        return last
+        *_before, answer = self.stream(question, engine, history, articles, question_id)
+        assert isinstance(answer, Answer)
+        return answer
 
     def stream(
         self,
@@ -143,9 +141,7 @@ class Pipeline:
 class _Writer:
     """Collects checked sentences, numbers citations by span, and makes the answer."""
 
-    def __init__(
-        self, answer_id: str, question: str, engine: str, timings: dict[str, float], started: float
-    ) -> None:
+    def __init__(self, answer_id: str, question: str, engine: str, timings: dict[str, float], started: float) -> None:
         self.sentences: list[Sentence] = []
         self._items: list[bool] = []
         self._citations: dict[tuple[str, int, int], Citation] = {}

@@ -76,9 +76,7 @@ def chat_sentence(sentence: Sentence, citations: Sequence[Citation], item: bool,
 def chat_closing(answer: Answer) -> str:
     """What follows the sentences: a refusal with related passages, or a note; Markdown."""
     if answer.refused:
-        related = "".join(
-            f"\n- {inert(c.quote)} [{c.marker}]({read_link(c)})" for c in answer.related
-        )
+        related = "".join(f"\n- {inert(c.quote)} [{c.marker}]({read_link(c)})" for c in answer.related)
         return inert(answer.answer) + (f"\n{related}" if related else "")
     return f"\n\n*{inert(answer.note)}*" if answer.note else ""
 

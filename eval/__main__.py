@@ -1,4 +1,4 @@
-"""`python -m eval retrieve|run|beir|readme`: write runs, score them, refresh the README's tables."""
+"""`python -m eval retrieve|run|beir|bench|readme`: write runs, score them, refresh the README's tables."""
 
 from __future__ import annotations
 
@@ -40,6 +40,12 @@ def main(argv: list[str] | None = None) -> int:
     beir.add_argument("--mode", choices=MODES, default="full")
     beir.add_argument("--index", type=Path, metavar="DIR", help="where to keep the index (default: beside it)")
     beir.set_defaults(run=_beir)
+
+    bench = commands.add_parser("bench", help="cost of a search over the bare encoding of its query")
+    bench.add_argument("--questions", type=Path, default=DEFAULT_QUESTIONS, metavar="Q.jsonl")
+    bench.add_argument("--index", type=Path, default=default_index_dir(), metavar="DIR")
+    bench.add_argument("--out", type=Path, metavar="FILE.json")
+    bench.set_defaults(run=_bench)
 
     readme = commands.add_parser("readme", help="rewrite the README's generated tables from eval/results")
     readme.add_argument("--check", action="store_true", help="only say whether they are current")
@@ -92,6 +98,19 @@ def _beir(args: argparse.Namespace) -> int:
 
     for name, value in run_beir(args.dataset, args.split, args.mode, args.index).items():
         print(f"{name}\t{value:.4f}" if isinstance(value, float) else f"{name}\t{value}")
+    return 0
+
+
+def _bench(args: argparse.Namespace) -> int:
+    from eval.bench import search_overhead
+    from index.retrieve import Retriever
+
+    questions = [q.question for q in read_questions(args.questions)]
+    result = search_overhead(Retriever.open(args.index), questions)
+    for name, value in result["figures"].items():
+        print(f"{name}: {value}")
+    if args.out:
+        args.out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     return 0
 
 

@@ -58,7 +58,7 @@ def _problem(record: dict[str, Any], seen: set[str], judged: bool) -> str:
     if not isinstance(record.get("id"), str) or not record["id"]:
         return '"id" must be a non-empty string'
     if record["id"] in seen:
-        return f'id {record["id"]!r} stands twice'
+        return f"id {record['id']!r} stands twice"
     if not isinstance(record.get("question"), str) or not record["question"].strip():
         return '"question" must be a non-empty string'
     history = record.get("history") or []

@@ -42,7 +42,8 @@ def markdown(result: Mapping[str, Any]) -> str:
         f"- full against {mode}: " + ", ".join(f"{name} p = {p:.4f}" for name, p in ps.items())
         for mode, ps in result["p_against_full"].items()
     )
-    head = f"{result['questions']} answerable questions, {result['made']}, {result['encoder']}, config {result['config_hash']}"
+    made_with = f"{result['made']}, {result['encoder']}, config {result['config_hash']}"
+    head = f"{result['questions']} answerable questions, {made_with}"
     return "\n\n".join([head, retrieval_table(result), type_table(result), tests]) + "\n"
 
 

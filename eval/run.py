@@ -38,8 +38,9 @@ def write_jsonl(path: str | Path, records: Iterable[Mapping[str, Any]]) -> int:
     scratch = path.with_name(path.name + ".part")
     count = 0
     with open(scratch, "w", encoding="utf-8") as file:
-        for count, record in enumerate(records, 1):
+        for record in records:
             file.write(json.dumps(record, ensure_ascii=False) + "\n")
+            count += 1
     scratch.replace(path)
     return count
 

@@ -89,7 +89,9 @@ def _info(args: argparse.Namespace) -> int:
     print(f"encoder    {encoder['name']} ({encoder['origin']}), {encoder['dimension']} dimensions")
     print(f"weights    sha256 {encoder['weights_sha256'] or 'unknown'}")
     print(f"corpus     {', '.join(manifest['corpus'])}, sha256 {manifest['corpus_hash'][:16]}")
-    print(f"holds      {counts['articles']} articles, {counts['chunks']} chunks, {counts['words']} words, {size:,} bytes")
+    print(
+        f"holds      {counts['articles']} articles, {counts['chunks']} chunks, {counts['words']} words, {size:,} bytes"
+    )
     print(f"per chunk  {size / counts['chunks'] / 1024:.1f} KiB, {counts['tokens'] / counts['chunks']:.0f} tokens")
     for article in list(index.articles.values())[:50]:
         print(f"  {article.title}  [{article.source}]")

@@ -12,14 +12,14 @@ import numpy as np
 
 from index.config import FORMAT_VERSION, IndexConfig
 from index.encode import Encoder, find_model, load_encoder
-from index.late import TokenStore, document_frequency_weights
+from index.late import QuantisedTokens, TokenStore
 from index.lexical import Lexical
 from index.store import Index, build_lock, open_index, write_index
 from ingest.chunk import chunk_articles
 from ingest.errors import StoreError
 from ingest.load import Corpus, load_corpus
 from ingest.text import squeeze
-from ingest.values import Article, Chunk
+from ingest.values import Chunk
 
 Progress = Callable[[int, int], None]  # (chunks done, chunks to encode)
 
@@ -68,9 +68,9 @@ def build_index(
         source = encoder.source if encoder else find_model(config.encoder)
         identity = f"{source.name}|{source.weights_sha256}|{config.max_tokens}"
         old = None if force else _previous(out)
-        if old and old.manifest["config_hash"] == config.hash and old.manifest["vectors"] == identity:
-            if old.manifest["corpus_hash"] == _corpus_hash(corpus):
-                return _report(corpus, chunks, old, encoded=0, written=False)
+        settings = {"config_hash": config.hash, "vectors": identity, "corpus_hash": _corpus_hash(corpus)}
+        if old and all(old.manifest[key] == value for key, value in settings.items()):
+            return _report(corpus, chunks, old, encoded=0, written=False)
         known = {c.chunk_id: i for i, c in enumerate(old.chunks)} if old else {}
         if not old or old.manifest["vectors"] != identity:
             known = {}
@@ -79,16 +79,14 @@ def build_index(
             "format_version": FORMAT_VERSION,
             "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
             "encoder": asdict(source) | {"dimension": int(vectors.shape[1])},
-            "vectors": identity,
             "config": asdict(config),
-            "config_hash": config.hash,
-            "corpus_hash": _corpus_hash(corpus),
+            **settings,
             "corpus": [str(p) for p in paths],
             "article_hashes": {a.article_id: a.text_hash for a in corpus.articles},
             "counts": {
                 "articles": len(corpus.articles),
                 "chunks": len(chunks),
-                "tokens": int(len(tokens.ids)),
+                "tokens": len(tokens.ids),
                 "words": sum(c.words for c in chunks),
             },
         }
@@ -115,26 +113,23 @@ def _encode(
     """Vectors and tokens in chunk order, taken from `old` where the same chunk stands there."""
     fresh = [i for i, chunk in enumerate(chunks) if chunk.chunk_id not in known]
     vectors: dict[int, np.ndarray] = {}
-    tokens: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+    tokens: dict[int, QuantisedTokens] = {}
+    vocabulary = 0
     if old and known:
-        rows, old_vectors = old.tokens, old.vectors
+        old_vectors, vocabulary = old.vectors, len(old.tokens.idf)
         for i, chunk in enumerate(chunks):
             if (j := known.get(chunk.chunk_id)) is not None:
-                at, stop = rows.offsets[j], rows.offsets[j + 1]
-                vectors[i], tokens[i] = old_vectors[j], (rows.tokens[at:stop], rows.ids[at:stop])
+                vectors[i], tokens[i] = old_vectors[j], old.tokens.chunk(j)
     if fresh:
         encoder = encoder or load_encoder(config.encoder)
+        light = encoder.light_tokens()
+        vocabulary = len(light)
         texts = [passage_text(chunks[i]) for i in fresh]
         report = (lambda done: progress(done, len(fresh))) if progress else None
         for n, row in encoder.encode_passages(texts, config.max_tokens, report):
-            vectors[fresh[n]] = row.vector
-            tokens[fresh[n]] = (row.tokens.astype(np.float16), row.token_ids)
+            vectors[fresh[n]], tokens[fresh[n]] = row.vector, QuantisedTokens.of(row, light)
     order = range(len(chunks))
-    offsets = np.concatenate([[0], np.cumsum([len(tokens[i][1]) for i in order])]).astype(np.int64)
-    ids = np.concatenate([tokens[i][1] for i in order]).astype(np.int32)
-    vocabulary = max(int(ids.max()) + 1, 1 << 16)
-    idf = document_frequency_weights(ids, offsets, vocabulary)
-    store = TokenStore(np.concatenate([tokens[i][0] for i in order]), ids, offsets, idf)
+    store = TokenStore.build((tokens[i] for i in order), vocabulary)
     return np.stack([vectors[i] for i in order]).astype(np.float32), store, len(fresh)
 
 
@@ -146,11 +141,9 @@ def _corpus_hash(corpus: Corpus) -> str:
     return digest.hexdigest()
 
 
-def _report(
-    corpus: Corpus, chunks: list[Chunk], old: Index | None, *, encoded: int, written: bool
-) -> BuildReport:
+def _report(corpus: Corpus, chunks: list[Chunk], old: Index | None, *, encoded: int, written: bool) -> BuildReport:
     before: dict[str, str] = old.manifest["article_hashes"] if old else {}
-    now: dict[str, str] = {a.article_id: _hash(a) for a in corpus.articles}
+    now: dict[str, str] = {a.article_id: a.text_hash for a in corpus.articles}
     same = sum(before.get(key) == value for key, value in now.items())
     return BuildReport(
         articles=len(now),
@@ -163,7 +156,3 @@ def _report(
         written=written,
         skipped=tuple(corpus.skipped),
     )
-
-
-def _hash(article: Article) -> str:
-    return article.text_hash

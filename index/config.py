@@ -45,7 +45,7 @@ class SearchConfig:
     `late_weight`, `bm25_weight`, `dense_weight`: weights of the fusion in mode `full`.
     """
 
-    candidates: int = 100
+    candidates: int = 60
     rrf_k: int = 10
     late_weight: float = 1.0
     bm25_weight: float = 0.25

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import importlib.util
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,7 @@ import numpy as np
 
 from index.config import DEFAULT_ENCODER
 from ingest.errors import ModelError
-from ingest.text import fold
+from ingest.text import FUNCTION_WORDS, fold
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -71,6 +72,10 @@ class Encoder(Protocol):
 
     def token_text(self, token_id: int) -> str:
         """The token as a reader would see it."""
+        ...
+
+    def light_tokens(self) -> np.ndarray:
+        """(vocabulary,) bool: punctuation and function words, whose vectors need not be stored."""
         ...
 
 
@@ -135,9 +140,10 @@ class SentenceEncoder:
     """The `Encoder` over a sentence-transformers model."""
 
     def __init__(self, model: SentenceTransformer, source: ModelSource) -> None:
-        self._model = model
+        self.model = model
         self.source = source
         self.dimension = int(model.get_embedding_dimension() or 0)
+        self._lock = threading.Lock()  # fast tokenizers must not be used from two threads at once
         prompts: dict[str, str] = model.prompts or {}
         self._query_prompt = prompts.get("query") or ""
         self._passage_prompt = prompts.get("document") or prompts.get("passage") or ""
@@ -145,7 +151,7 @@ class SentenceEncoder:
     @property
     def device(self) -> str:
         """Where the model runs."""
-        return str(self._model.device)
+        return str(self.model.device)
 
     def encode_query(self, text: str) -> Encoded:
         """See `Encoder`."""
@@ -168,32 +174,39 @@ class SentenceEncoder:
 
     def token_text(self, token_id: int) -> str:
         """See `Encoder`."""
-        return str(self._model.tokenizer.convert_ids_to_tokens(int(token_id)))
+        return str(self.model.tokenizer.convert_ids_to_tokens(int(token_id)))
+
+    def light_tokens(self) -> np.ndarray:
+        """See `Encoder`."""
+        special = set(self.model.tokenizer.all_special_ids)
+        vocabulary: dict[str, int] = self.model.tokenizer.get_vocab()
+        light = np.zeros(max(vocabulary.values()) + 1, dtype=bool)
+        for token, i in vocabulary.items():
+            word = token.lstrip("▁Ġ").removeprefix("##")
+            whole = word == token or token[0] in "▁Ġ"
+            light[i] = not any(c.isalnum() for c in word) or (whole and word.lower() in FUNCTION_WORDS)
+        light[list(special)] = False
+        return light
 
     def _forward(self, texts: list[str], max_tokens: int | None) -> list[Encoded]:
         import torch
 
-        model: Any = self._model
+        model: Any = self.model
         before = model.max_seq_length
-        if max_tokens and before != max_tokens:
-            model.max_seq_length = min(max_tokens, _position_limit(model, before))
-        try:
-            with torch.inference_mode():
-                rows = model.encode(
-                    texts, output_value=None, batch_size=len(texts), show_progress_bar=False
-                )
-        finally:
-            model.max_seq_length = before
-        encoded = []
-        for row in rows:
-            keep = row["attention_mask"].bool()
-            tokens = torch.nn.functional.normalize(row["token_embeddings"][keep].float(), dim=-1)
-            vector = torch.nn.functional.normalize(row["sentence_embedding"].float(), dim=-1)
-            ids = row["input_ids"][keep]
-            encoded.append(
-                Encoded(vector.cpu().numpy(), tokens.cpu().numpy(), ids.cpu().numpy().astype(np.int32))
-            )
-        return encoded
+        with self._lock, torch.inference_mode():
+            if max_tokens and max_tokens != before:
+                model.max_seq_length = min(max_tokens, _position_limit(model, before))
+            try:
+                features = model.preprocess(texts)
+            finally:
+                if max_tokens and max_tokens != before:
+                    model.max_seq_length = before
+            output = model({k: v.to(model.device) if hasattr(v, "to") else v for k, v in features.items()})
+            tokens = torch.nn.functional.normalize(output["token_embeddings"].float(), dim=-1).cpu().numpy()
+            vectors = torch.nn.functional.normalize(output["sentence_embedding"].float(), dim=-1).cpu().numpy()
+        keep = features["attention_mask"].cpu().numpy().astype(bool)
+        ids = features["input_ids"].cpu().numpy().astype(np.int32)
+        return [Encoded(vectors[i], tokens[i][keep[i]], ids[i][keep[i]]) for i in range(len(texts))]
 
 
 def _position_limit(model: Any, fallback: int) -> int:

@@ -7,7 +7,7 @@ here on an encoder that nobody trained for it). Scores lie in [-1, 1], higher is
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,33 +18,76 @@ _RESIDENT_BYTES = 1 << 30  # keep the store as float32 in memory up to this size
 
 
 class TokenStore:
-    """Token vectors of all chunks, one after another; chunk i owns rows `offsets[i]:offsets[i + 1]`."""
+    """Token vectors of all chunks, one after another, as int8 with a scale a row.
 
-    FILES = ("tokens.npy", "token_ids.npy", "token_offsets.npy", "token_idf.npy")
+    Chunk i owns rows `offsets[i]:offsets[i + 1]` of `codes` (int8, (t, d)) and `scales` (float16, (t,)), and
+    entries `id_offsets[i]:id_offsets[i + 1]` of `ids`: ids of all its tokens, also of the light ones
+    (punctuation, function words) that have no row. `idf` (vocabulary,) is -1 for special tokens.
+    """
 
-    def __init__(self, tokens: np.ndarray, ids: np.ndarray, offsets: np.ndarray, idf: np.ndarray) -> None:
-        self.tokens, self.ids, self.offsets, self.idf = tokens, ids, offsets, idf
-        resident = tokens.size * 4 <= _RESIDENT_BYTES
-        self._rows = np.asarray(tokens, dtype=np.float32) if resident else tokens
+    ARRAYS = ("codes", "scales", "offsets", "ids", "id_offsets", "idf")
+
+    def __init__(
+        self,
+        codes: np.ndarray,
+        scales: np.ndarray,
+        offsets: np.ndarray,
+        ids: np.ndarray,
+        id_offsets: np.ndarray,
+        idf: np.ndarray,
+    ) -> None:
+        self.codes, self.scales, self.offsets = codes, scales, offsets
+        self.ids, self.id_offsets, self.idf = ids, id_offsets, idf
+        self._rows: np.ndarray | None = None
+        if codes.size * 4 <= _RESIDENT_BYTES:
+            self._rows = codes.astype(np.float32) * scales[:, None].astype(np.float32)
+
+    @classmethod
+    def build(cls, chunks: Iterable[QuantisedTokens], vocabulary: int) -> TokenStore:
+        """Join the tokens of all chunks, in order."""
+        parts = list(chunks)
+        ids = np.concatenate([p.ids for p in parts])
+        id_offsets = _offsets([len(p.ids) for p in parts])
+        return cls(
+            np.concatenate([p.codes for p in parts]),
+            np.concatenate([p.scales for p in parts]),
+            _offsets([len(p.scales) for p in parts]),
+            ids,
+            id_offsets,
+            inverse_document_frequency(ids, id_offsets, vocabulary),
+        )
 
     @classmethod
     def load(cls, folder: Path) -> TokenStore:
-        """Open the arrays in `folder`; the large one is memory-mapped."""
-        tokens = np.load(folder / cls.FILES[0], mmap_mode="r", allow_pickle=False)
-        ids, offsets, idf = (np.load(folder / name, allow_pickle=False) for name in cls.FILES[1:])
-        return cls(tokens, ids, offsets, idf)
+        """Open the arrays in `folder`; the vectors are memory-mapped."""
+        arrays = {n: np.load(folder / f"tokens_{n}.npy", allow_pickle=False) for n in cls.ARRAYS[1:]}
+        codes = np.load(folder / "tokens_codes.npy", mmap_mode="r", allow_pickle=False)
+        return cls(codes, **arrays)
+
+    def save(self, folder: Path) -> None:
+        """Write the arrays into `folder`."""
+        for name in self.ARRAYS:
+            np.save(folder / f"tokens_{name}.npy", getattr(self, name), allow_pickle=False)
+
+    def chunk(self, i: int) -> QuantisedTokens:
+        """The stored tokens of one chunk."""
+        rows = slice(self.offsets[i], self.offsets[i + 1])
+        return QuantisedTokens(
+            self.codes[rows], self.scales[rows], self.ids[self.id_offsets[i] : self.id_offsets[i + 1]]
+        )
 
     def weights(self, query: Encoded) -> np.ndarray:
         """(q,) weight of each query token; sums to 1. Special tokens count as the mean of the others."""
         weights = self.idf[query.token_ids].astype(np.float32)
         special = weights < 0
-        mean = weights[~special].mean() if (~special).any() else 1.0
-        weights[special] = mean
-        return weights / max(float(weights.sum()), 1e-9)
+        weights[special] = weights[~special].mean() if (~special).any() else 1.0
+        normalised: np.ndarray = weights / max(float(weights.sum()), 1e-9)
+        return normalised
 
     def scores(self, query: Encoded, chunks: Sequence[int] | np.ndarray) -> np.ndarray:
         """(len(chunks),) float32 late-interaction score of each chunk, in one vectorised call."""
-        return self.similarities(query, chunks) @ self.weights(query)
+        scores: np.ndarray = self.similarities(query, chunks) @ self.weights(query)
+        return scores
 
     def similarities(self, query: Encoded, chunks: Sequence[int] | np.ndarray) -> np.ndarray:
         """(len(chunks), q) float32: for each chunk and query token the best cosine with the chunk's tokens."""
@@ -52,26 +95,59 @@ class TokenStore:
         if not len(chosen):
             return np.zeros((0, len(query.token_ids)), dtype=np.float32)
         starts, stops = self.offsets[chosen], self.offsets[chosen + 1]
-        rows = np.concatenate([self._rows[a:b] for a, b in zip(starts, stops, strict=True)])
-        similarity = rows.astype(np.float32, copy=False) @ query.tokens.T
-        bounds = np.concatenate([[0], np.cumsum(stops - starts)[:-1]])
-        return np.maximum.reduceat(similarity, bounds, axis=0)
+        bounds = _offsets(stops - starts)[:-1]
+        return np.maximum.reduceat(self._cosines(query, starts, stops), bounds, axis=0)
 
-    def matches(self, query: Encoded, chunk: int) -> tuple[np.ndarray, np.ndarray]:
-        """Per query token: the best cosine (q,) and the row of the matching token in the chunk (q,)."""
-        rows = np.asarray(self._rows[self.offsets[chunk] : self.offsets[chunk + 1]], dtype=np.float32)
-        similarity = rows @ query.tokens.T
-        return similarity.max(axis=0), similarity.argmax(axis=0)
+    def _cosines(self, query: Encoded, starts: np.ndarray, stops: np.ndarray) -> np.ndarray:
+        """(rows, q) float32 cosines of the rows in `[start, stop)` of each pair with every query token."""
+        pairs = list(zip(starts.tolist(), stops.tolist(), strict=True))
+        if self._rows is not None:
+            return _product(np.concatenate([self._rows[a:b] for a, b in pairs]), query.tokens)
+        codes = np.concatenate([self.codes[a:b] for a, b in pairs])
+        scales = np.concatenate([self.scales[a:b] for a, b in pairs]).astype(np.float32)
+        return _product(codes, query.tokens) * scales[:, None]
 
 
-def document_frequency_weights(ids: np.ndarray, offsets: np.ndarray, vocabulary: int) -> np.ndarray:
-    """(vocabulary,) float32 IDF of every token id over chunks; -1 marks ids that every chunk has (special)."""
+class QuantisedTokens:
+    """The tokens of one chunk: int8 `codes` (t, d) with float16 `scales` (t,), and the ids of all tokens."""
+
+    __slots__ = ("codes", "ids", "scales")
+
+    def __init__(self, codes: np.ndarray, scales: np.ndarray, ids: np.ndarray) -> None:
+        self.codes, self.scales, self.ids = codes, scales, ids
+
+    @classmethod
+    def of(cls, encoded: Encoded, light: np.ndarray) -> QuantisedTokens:
+        """Quantise, leaving out tokens that `light` (vocabulary,) marks; at least one row is kept."""
+        keep = ~light[encoded.token_ids]
+        if not keep.any():
+            keep[:] = True
+        rows = encoded.tokens[keep]
+        scales = (np.abs(rows).max(axis=1) / 127.0).clip(1e-6).astype(np.float16)
+        codes = np.rint(rows / scales[:, None].astype(np.float32)).clip(-127, 127).astype(np.int8)
+        return cls(codes, scales, encoded.token_ids)
+
+
+def inverse_document_frequency(ids: np.ndarray, offsets: np.ndarray, vocabulary: int) -> np.ndarray:
+    """(vocabulary,) float32 IDF of every token id over chunks; -1 marks ids that open or close every chunk."""
     count = len(offsets) - 1
     frequency = np.zeros(vocabulary, dtype=np.int64)
     for i in range(count):
         frequency[np.unique(ids[offsets[i] : offsets[i + 1]])] += 1
     idf = np.log(1.0 + (count - frequency + 0.5) / (frequency + 0.5)).astype(np.float32)
-    edges = np.unique(np.concatenate([ids[offsets[:-1]], ids[offsets[1:] - 1]])) if count else []
-    special = [i for i in edges if frequency[i] == count]
-    idf[special] = -1.0
+    edges = np.unique(np.concatenate([ids[offsets[:-1]], ids[offsets[1:] - 1]]))
+    idf[[i for i in edges if frequency[i] == count]] = -1.0
     return idf
+
+
+def _offsets(counts: Sequence[int] | np.ndarray) -> np.ndarray:
+    return np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+
+
+def _product(rows: np.ndarray, tokens: np.ndarray) -> np.ndarray:
+    """(n, q) float32 dot products, by torch: a second BLAS beside the encoder's would fight it for the cores."""
+    import torch
+
+    with torch.inference_mode():
+        product: np.ndarray = (torch.from_numpy(rows).float() @ torch.from_numpy(tokens).T).numpy()
+    return product

@@ -12,13 +12,9 @@ import bm25s
 import numpy as np
 import Stemmer
 
-from ingest.text import fold
+from ingest.text import FUNCTION_WORDS, fold
 
 _WORD = re.compile(r"[^\W_]+(?:['.][^\W_]+)*", re.UNICODE)
-_STOP = frozenset(
-    "a an and are as at be but by do does for from how i if in into is it its me my of on or that the their "
-    "them then there these they this to was were what when where which who why will with you your".split()
-)
 _MAX_WORD = 64  # longer "words" are noise (encoded data) and would cost the stemmer
 
 
@@ -30,7 +26,8 @@ def _stemmer() -> Any:
 def stems(text: str) -> list[str]:
     """Folded, lower-cased, stemmed words of a text without stop words, in order."""
     words = [w.removesuffix("'s") for w in _WORD.findall(fold(text).lower())]
-    return _stemmer().stemWords([w[:_MAX_WORD] for w in words if w not in _STOP])
+    stemmed: list[str] = _stemmer().stemWords([w[:_MAX_WORD] for w in words if w not in FUNCTION_WORDS])
+    return stemmed
 
 
 class Lexical:

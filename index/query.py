@@ -23,9 +23,7 @@ def check_question(question: object) -> str:
     if not any(c.isalnum() for c in text):
         raise QuestionError("the question is empty: type a question with at least one word")
     if len(text) > MAX_QUESTION:
-        raise QuestionError(
-            f"the question has {len(text):,} characters, at most {MAX_QUESTION:,} are read: shorten it"
-        )
+        raise QuestionError(f"the question has {len(text):,} characters, at most {MAX_QUESTION:,} are read: shorten it")
     return text
 
 

@@ -129,9 +129,7 @@ class Retriever:
         timings["total"] = round(sum(timings.values()), 3)
         return Retrieval(query, hits, timings, encoded)
 
-    def _dense(
-        self, encoded: Encoded, depth: int, allowed: np.ndarray | None
-    ) -> tuple[np.ndarray, np.ndarray]:
+    def _dense(self, encoded: Encoded, depth: int, allowed: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
         total = self.index.dense.ntotal
         wanted = total if allowed is not None else min(depth, total)
         scores, ids = self.index.dense.search(encoded.vector[None], wanted)
@@ -154,9 +152,7 @@ class Retriever:
             raise QuestionError(f"unknown article {unknown[0]!r}; titles are listed by `python -m index info`")
         return np.array([c.article_id in articles or c.article in articles for c in self.index.chunks])
 
-    def _hits(
-        self, ranked: Mapping[str, tuple[np.ndarray, np.ndarray]], mode: str, k: int
-    ) -> tuple[Hit, ...]:
+    def _hits(self, ranked: Mapping[str, tuple[np.ndarray, np.ndarray]], mode: str, k: int) -> tuple[Hit, ...]:
         places: dict[int, dict[str, tuple[int, float]]] = {}
         for stage, (ids, scores) in ranked.items():
             for n, (i, score) in enumerate(zip(ids.tolist(), scores.tolist(), strict=True)):
@@ -168,9 +164,7 @@ class Retriever:
         )
 
 
-def _top(
-    scores: np.ndarray, depth: int, allowed: np.ndarray | None, positive: bool
-) -> tuple[np.ndarray, np.ndarray]:
+def _top(scores: np.ndarray, depth: int, allowed: np.ndarray | None, positive: bool) -> tuple[np.ndarray, np.ndarray]:
     """Row numbers and scores of the best `depth`, best first; ties by row number."""
     usable = scores > 0 if positive else np.ones(len(scores), dtype=bool)
     if allowed is not None:

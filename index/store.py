@@ -48,7 +48,8 @@ class Index:
     @property
     def vectors(self) -> np.ndarray:
         """(n, d) float32 unit vectors of the chunks."""
-        return self.dense.reconstruct_n(0, self.dense.ntotal)
+        vectors: np.ndarray = self.dense.reconstruct_n(0, self.dense.ntotal)
+        return vectors
 
 
 def write_index(
@@ -72,9 +73,7 @@ def write_index(
         flat.add(np.ascontiguousarray(vectors, dtype=np.float32))
         faiss.write_index(flat, str(scratch / "dense.faiss"))
         lexical.save(scratch / "bm25")
-        arrays = (tokens.tokens, tokens.ids, tokens.offsets, tokens.idf)
-        for name, array in zip(TokenStore.FILES, arrays, strict=True):
-            np.save(scratch / name, array, allow_pickle=False)
+        tokens.save(scratch)
         manifest = manifest | {"files": _file_table(scratch)}
         (scratch / MANIFEST).write_text(json.dumps(manifest, indent=1, ensure_ascii=False), encoding="utf-8")
         name = "v-" + hashlib.sha256((scratch / MANIFEST).read_bytes()).hexdigest()[:12]
@@ -215,9 +214,7 @@ def _lines(path: Path) -> Any:
 
 def _file_table(folder: Path) -> dict[str, dict[str, Any]]:
     files = sorted(p for p in folder.rglob("*") if p.is_file())
-    return {
-        p.relative_to(folder).as_posix(): {"bytes": p.stat().st_size, "sha256": _sha256(p)} for p in files
-    }
+    return {p.relative_to(folder).as_posix(): {"bytes": p.stat().st_size, "sha256": _sha256(p)} for p in files}
 
 
 def _check_files(folder: Path, manifest: dict[str, Any]) -> None:

@@ -66,14 +66,12 @@ def _chunk(article: Article, atoms: list[_Atom]) -> Chunk:
             path = path[:-1]  # the piece spans several headings: keep what holds for all of it
     body = start
     for atom in atoms:
-        if not atom.level or atom.path[-1:] and atom.path[-1] not in path:
+        if not atom.level or (atom.path[-1:] and atom.path[-1] not in path):
             break
         body = atom.end
     text = article.text[start:end]
     key = chunk_id(article.source, article.article_id, start, end, text)
-    return Chunk(
-        key, article.article_id, article.title, article.source, start, end, min(body, end), path, text
-    )
+    return Chunk(key, article.article_id, article.title, article.source, start, end, min(body, end), path, text)
 
 
 def _units(article: Article, limit: int) -> Iterator[list[_Atom]]:
@@ -95,9 +93,7 @@ def _units(article: Article, limit: int) -> Iterator[list[_Atom]]:
         yield unit
 
 
-def _atoms(
-    text: str, block: Block, previous: Block | None, path: tuple[str, ...], limit: int
-) -> list[_Atom]:
+def _atoms(text: str, block: Block, previous: Block | None, path: tuple[str, ...], limit: int) -> list[_Atom]:
     cost = {"heading": 0.0, "paragraph": 0.15, "cell": 0.35}.get(block.kind, 0.15 + 0.2 * block.level)
     if previous and (previous.kind == "heading" or text[previous.end - 1] == ":"):
         cost += 1.0
@@ -105,7 +101,7 @@ def _atoms(
     level = block.level if block.kind == "heading" else 0
     if words <= limit:
         return [_Atom(block.start, block.end, words, cost, level, path)]
-    atoms = []
+    atoms: list[_Atom] = []
     for start, end in sentence_spans(text, block.start, block.end):
         for at, stop in _word_runs(text, start, end, limit):
             count = len(text[at:stop].split())

@@ -41,11 +41,11 @@ def load_corpus(paths: Iterable[str | Path]) -> Corpus:
         CorpusError: a path does not exist, a named file is unreadable, ids clash, or nothing was found.
     """
     corpus = Corpus()
-    paths = [Path(p) for p in paths]
-    for path in paths:
+    roots = [Path(p) for p in paths]
+    for path in roots:
         if not path.exists():
             raise CorpusError(f"no such file or folder: {path} (give a corpus of .txt, .md or .jsonl files)")
-        prefix = f"{path.name}/" if len(paths) > 1 and path.is_dir() else ""
+        prefix = f"{path.name}/" if len(roots) > 1 and path.is_dir() else ""
         if path.is_dir():
             for file, relative in _files(path):
                 try:
@@ -55,7 +55,7 @@ def load_corpus(paths: Iterable[str | Path]) -> Corpus:
         else:
             corpus.articles.extend(read_file(path, path.name))
     if not corpus.articles:
-        where = ", ".join(str(p) for p in paths)
+        where = ", ".join(str(p) for p in roots)
         why = f" ({'; '.join(corpus.skipped)})" if corpus.skipped else ""
         raise CorpusError(f"no articles found in {where}: put .txt, .md or .jsonl files there{why}")
     _check_ids(corpus.articles)

