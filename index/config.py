@@ -41,15 +41,15 @@ class SearchConfig:
     """How a query is answered.
 
     `candidates`: how many chunks of each of dense and BM25 are re-scored by late interaction.
-    `rrf_k`: the constant of reciprocal rank fusion (Cormack, Clarke & Buettcher, SIGIR 2009).
-    `late_weight`, `bm25_weight`, `dense_weight`: weights of the fusion in mode `full`.
+    `rrf_k`: the constant of reciprocal rank fusion in mode `hybrid` (Cormack et al., SIGIR 2009).
+    `bm25_weight`, `dense_weight`: in mode `full`, beside late interaction (weight 1), all as z-scores over
+    the candidates.
     """
 
     candidates: int = 60
     rrf_k: int = 10
-    late_weight: float = 1.0
-    bm25_weight: float = 0.25
-    dense_weight: float = 0.25
+    bm25_weight: float = 0.2
+    dense_weight: float = 0.2
 
     @property
     def hash(self) -> str:

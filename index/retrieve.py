@@ -108,22 +108,18 @@ class Retriever:
             clock.lap("encode")
             ranked["dense"] = self._dense(encoded, depth, allowed)
             clock.lap("dense")
+        lexical = np.zeros(0, dtype=np.float32)
         if mode != "dense":
-            ranked["bm25"] = _top(self.index.lexical.scores(query), depth, allowed, positive=True)
+            lexical = self.index.lexical.scores(query)
+            ranked["bm25"] = _top(lexical, depth, allowed, positive=True)
             clock.lap("bm25")
         if mode == "hybrid":
-            ranked["hybrid"] = _fuse([(ranked["dense"][0], 1.0), (ranked["bm25"][0], 1.0)], self.config.rrf_k)
+            ranked["hybrid"] = _fuse([ranked["dense"][0], ranked["bm25"][0]], self.config.rrf_k)
         elif mode == "full" and encoded is not None:
-            ranked["late"] = self._late(encoded, ranked)
-            weights = self.config
-            ranked["full"] = _fuse(
-                [
-                    (ranked["late"][0], weights.late_weight),
-                    (ranked["bm25"][0], weights.bm25_weight),
-                    (ranked["dense"][0], weights.dense_weight),
-                ],
-                weights.rrf_k,
-            )
+            pool = np.union1d(ranked["dense"][0], ranked["bm25"][0]).astype(np.int64)
+            late = self.index.tokens.scores(encoded, pool)
+            ranked["late"] = _ordered(pool, late)
+            ranked["full"] = _ordered(pool, self._combined(encoded, pool, late, lexical))
         clock.lap("rank")
         hits = self._hits(ranked, mode, k)
         timings["total"] = round(sum(timings.values()), 3)
@@ -136,13 +132,16 @@ class Retriever:
         keep = ids[0] >= 0 if allowed is None else allowed[ids[0]]
         return ids[0][keep][:depth], scores[0][keep][:depth]
 
-    def _late(
-        self, encoded: Encoded, ranked: Mapping[str, tuple[np.ndarray, np.ndarray]]
-    ) -> tuple[np.ndarray, np.ndarray]:
-        pool = np.union1d(ranked["dense"][0], ranked["bm25"][0]).astype(np.int64)
-        scores = self.index.tokens.scores(encoded, pool)
-        order = np.lexsort((pool, -scores))
-        return pool[order], scores[order]
+    def _combined(self, encoded: Encoded, pool: np.ndarray, late: np.ndarray, lexical: np.ndarray) -> np.ndarray:
+        """(len(pool),) weighted sum of the stages' z-scores over the pool."""
+        if not len(pool):
+            return late
+        dense = self.index.dense.reconstruct_batch(pool) @ encoded.vector
+        return (
+            _z_scores(late)
+            + self.config.bm25_weight * _z_scores(lexical[pool])
+            + self.config.dense_weight * _z_scores(dense)
+        )
 
     def _allowed(self, articles: Collection[str] | None) -> np.ndarray | None:
         if not articles:
@@ -172,19 +171,28 @@ def _top(scores: np.ndarray, depth: int, allowed: np.ndarray | None, positive: b
     rows = np.flatnonzero(usable)
     if len(rows) > depth:
         rows = rows[np.argpartition(-scores[rows], depth - 1)[:depth]]
-    order = np.lexsort((rows, -scores[rows]))
-    return rows[order], scores[rows][order]
+    return _ordered(rows, scores[rows])
 
 
-def _fuse(lists: Sequence[tuple[np.ndarray, float]], k: int) -> tuple[np.ndarray, np.ndarray]:
-    """Reciprocal rank fusion: sum of weight / (k + rank) over the lists, best first."""
+def _ordered(rows: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    order = np.lexsort((rows, -scores))
+    return rows[order], scores[order]
+
+
+def _z_scores(values: np.ndarray) -> np.ndarray:
+    """Values with mean 0 and deviation 1; zeros when all are equal."""
+    scaled: np.ndarray = (values - values.mean()) / max(float(values.std()), 1e-6)
+    return scaled
+
+
+def _fuse(lists: Sequence[np.ndarray], k: int) -> tuple[np.ndarray, np.ndarray]:
+    """Reciprocal rank fusion: sum of 1 / (k + rank) over the lists, best first."""
     totals: dict[int, float] = {}
-    for ids, weight in lists:
-        if weight:
-            for rank, i in enumerate(ids.tolist(), 1):
-                totals[i] = totals.get(i, 0.0) + weight / (k + rank)
-    order = sorted(totals, key=lambda i: (-totals[i], i))
-    return np.array(order, dtype=np.int64), np.array([totals[i] for i in order], dtype=np.float32)
+    for ids in lists:
+        for rank, i in enumerate(ids.tolist(), 1):
+            totals[i] = totals.get(i, 0.0) + 1.0 / (k + rank)
+    ids = np.array(list(totals), dtype=np.int64)
+    return _ordered(ids, np.array(list(totals.values()), dtype=np.float32))
 
 
 class _Clock:

@@ -98,9 +98,9 @@ def test_on_the_fly_scoring_equals_resident_scoring(index_dir: Path, monkeypatch
 
 
 def test_reciprocal_rank_fusion_by_hand() -> None:
-    ids, scores = _fuse([(np.array([7, 3]), 1.0), (np.array([3, 9]), 0.5)], 10)
+    ids, scores = _fuse([np.array([7, 3]), np.array([3, 9])], 10)
     assert ids.tolist() == [3, 7, 9]
-    assert scores.tolist() == pytest.approx([1 / 12 + 0.5 / 11, 1 / 11, 0.5 / 12])
+    assert scores.tolist() == pytest.approx([1 / 12 + 1 / 11, 1 / 11, 1 / 12])
 
 
 @pytest.mark.parametrize("mode", MODES)
