@@ -1,11 +1,13 @@
-"""`python -m eval retrieve|run|beir|bench|readme`: write runs, score them, refresh the README's tables."""
+"""`python -m eval retrieve|run|beir|chroma|bench|readme`: write runs, score them, refresh the README's tables."""
 
 from __future__ import annotations
 
 import argparse
 import json
 import sys
+import tempfile
 from pathlib import Path
+from typing import Any
 
 from eval.data import DEFAULT_QUESTIONS, read_questions
 from index.config import MODES, default_index_dir
@@ -40,6 +42,13 @@ def main(argv: list[str] | None = None) -> int:
     beir.add_argument("--mode", choices=MODES, default="full")
     beir.add_argument("--index", type=Path, metavar="DIR", help="where to keep the index (default: beside it)")
     beir.set_defaults(run=_beir)
+
+    chroma = commands.add_parser("chroma", help="Chroma's chunking benchmark: recall, precision, IoU at 5")
+    chroma.add_argument("folder", type=Path, metavar="DIR", help="corpora/*.md and questions_df.csv")
+    chroma.add_argument("--modes", default=",".join(MODES), help="comma-separated (default: all)")
+    chroma.add_argument("--index", type=Path, metavar="DIR", help="where to keep the index (default: temporary)")
+    chroma.add_argument("--out", type=Path, metavar="FILE.json")
+    chroma.set_defaults(run=_chroma)
 
     bench = commands.add_parser("bench", help="cost of a search over the bare encoding of its query")
     bench.add_argument("--questions", type=Path, default=DEFAULT_QUESTIONS, metavar="Q.jsonl")
@@ -78,16 +87,13 @@ def _run(args: argparse.Namespace) -> int:
     from index.retrieve import Retriever
 
     questions = read_questions(args.questions, judged=True, split=args.split)
-    modes = [m.strip() for m in args.modes.split(",") if m.strip()]
-    if unknown := [m for m in modes if m not in MODES]:
-        raise PinciteError(f"unknown mode {unknown[0]!r}; choose from {', '.join(MODES)}")
+    modes = _modes(args.modes)
     retriever = Retriever.open(args.index)
     result = evaluate(retriever, questions, modes, lambda mode: print(f"{mode} ...", file=sys.stderr))
     result["split"] = args.split or "all"
     print(markdown(result))
     if args.out:
-        args.out.mkdir(parents=True, exist_ok=True)
-        (args.out / "report.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+        _save(result, args.out / "report.json")
         (args.out / "report.md").write_text(markdown(result), encoding="utf-8")
         print(f"report: {args.out}")
     return 0
@@ -101,6 +107,35 @@ def _beir(args: argparse.Namespace) -> int:
     return 0
 
 
+def _chroma(args: argparse.Namespace) -> int:
+    from eval.chroma import run_chroma
+    from eval.report import chroma_table
+
+    with tempfile.TemporaryDirectory() as scratch:
+        result = run_chroma(
+            args.folder,
+            args.index or Path(scratch) / "index",
+            _modes(args.modes),
+            lambda step: print(f"{step} ...", file=sys.stderr),
+        )
+    print(chroma_table(result))
+    _save(result, args.out)
+    return 0
+
+
+def _modes(text: str) -> list[str]:
+    modes = [m.strip() for m in text.split(",") if m.strip()]
+    if unknown := [m for m in modes if m not in MODES]:
+        raise PinciteError(f"unknown mode {unknown[0]!r}; choose from {', '.join(MODES)}")
+    return modes
+
+
+def _save(result: dict[str, Any], out: Path | None) -> None:
+    if out:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+
+
 def _bench(args: argparse.Namespace) -> int:
     from eval.bench import search_overhead
     from index.retrieve import Retriever
@@ -109,8 +144,7 @@ def _bench(args: argparse.Namespace) -> int:
     result = search_overhead(Retriever.open(args.index), questions)
     for name, value in result["figures"].items():
         print(f"{name}: {value}")
-    if args.out:
-        args.out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    _save(result, args.out)
     return 0
 
 

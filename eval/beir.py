@@ -1,6 +1,6 @@
 """BEIR-format collections: `corpus.jsonl[.gz]`, `queries.jsonl`, `qrels/SPLIT.tsv` (Thakur et al., 2021).
 
-A document's score is that of its best chunk. Measures are those of `ir_measures`: nDCG@10 and Recall@100;
+A document is indexed whole. Measures are those of `ir_measures`: nDCG@10 and Recall@100;
 a query missing from the run scores zero.
 """
 
@@ -17,11 +17,13 @@ from typing import Any
 from index.build import build_index
 from index.config import IndexConfig
 from index.retrieve import Retriever
+from ingest.chunk import ChunkConfig
 from ingest.cli import read_jsonl
 from ingest.errors import PinciteError
 
 _DOCUMENTS = 100
-_CHUNKS = 300  # chunks searched for, so that 100 documents remain after their chunks are merged
+# As the published figures: a document is one text, "title text", cut after 256 tokens.
+WHOLE_DOCUMENTS = IndexConfig(chunking=ChunkConfig(max_words=5000))
 
 
 def run_beir(folder: Path, split: str, mode: str, index_dir: Path | None) -> dict[str, Any]:
@@ -43,9 +45,9 @@ def run_beir(folder: Path, split: str, mode: str, index_dir: Path | None) -> dic
     run: dict[str, dict[str, float]] = {}
     for query_id in tqdm(wanted, unit="query", disable=not sys.stderr.isatty()):
         documents: dict[str, float] = {}
-        for hit in retriever.search(queries[query_id], _CHUNKS, mode).hits:
+        for hit in retriever.search(queries[query_id], _DOCUMENTS, mode).hits:
             documents.setdefault(hit.chunk.article_id, hit.score)
-        run[query_id] = dict(list(documents.items())[:_DOCUMENTS])
+        run[query_id] = documents
     figures = ir_measures.calc_aggregate([nDCG @ 10, R @ 100], qrels, run)
     counts = retriever.index.manifest["counts"]
     return {
@@ -71,7 +73,7 @@ def _index(folder: Path, index_dir: Path | None) -> Retriever:
                 corpus.write_bytes(gzip.decompress(packed.read_bytes()))
             except (OSError, EOFError) as error:
                 raise PinciteError(f"{packed}: not a gzip file ({error})") from None
-        build_index([_with_text(corpus, Path(scratch))], out, IndexConfig())
+        build_index([_with_text(corpus, Path(scratch))], out, WHOLE_DOCUMENTS)
     return Retriever.open(out)
 
 

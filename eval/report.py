@@ -36,6 +36,27 @@ def type_table(result: Mapping[str, Any], measure: str = "recall@5") -> str:
     return "\n".join(lines)
 
 
+def chroma_table(result: Mapping[str, Any]) -> str:
+    """Markdown: one row a system of the chunking benchmark, published figures beside those reproduced."""
+    lines = ["| system | recall | precision | IoU | published recall |", "|---|---|---|---|---|"]
+    for name, row in result["rows"].items():
+        cells = [f"{row['recall']['mean']:.1f} [{row['recall']['low']:.1f}, {row['recall']['high']:.1f}]"]
+        cells += [f"{row[m]['mean']:.1f}" for m in ("precision", "IoU")]
+        cells.append(f"{row['published']['recall']:.1f}" if "published" in row else "")
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def compare_table(result: Mapping[str, Any]) -> str:
+    """Markdown: one row a stack, headline measures with intervals, p of mode `full` against it."""
+    lines = ["| stack | " + " | ".join(HEADLINE) + " | p (recall@5) |", "|---" * (len(HEADLINE) + 2) + "|"]
+    for name, row in result["stacks"].items():
+        cells = [f"{row[m]['mean']:.3f} [{row[m]['low']:.3f}, {row[m]['high']:.3f}]" for m in HEADLINE]
+        p = result["p_full_against"].get(name)
+        lines.append(f"| {name} | " + " | ".join(cells) + f" | {f'{p[HEADLINE[0]]:.4f}' if p else ''} |")
+    return "\n".join(lines)
+
+
 def markdown(result: Mapping[str, Any]) -> str:
     """The whole report as Markdown."""
     tests = "\n".join(
@@ -58,9 +79,17 @@ def render_readme(readme: str) -> str:
         name, rest = part.split(" -->", 1)
         _old, after = rest.split("<!-- /results -->", 1)
         result = json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
-        body = retrieval_table(result) + "\n\n" + type_table(result) if "modes" in result else _plain(result)
+        body = _table(result)
         out.append(f"{name} -->\n{body}\n<!-- /results -->{after}")
     return "<!-- results:".join(out)
+
+
+def _table(result: Mapping[str, Any]) -> str:
+    if "modes" in result:
+        return retrieval_table(result) + "\n\n" + type_table(result)
+    if "rows" in result:
+        return chroma_table(result)
+    return compare_table(result) if "stacks" in result else _plain(result)
 
 
 def _plain(result: Mapping[str, Any]) -> str:

@@ -15,7 +15,8 @@ from ingest.errors import PinciteError, StoreError
 from ingest.text import squeeze
 
 if TYPE_CHECKING:
-    from index.retrieve import Hit
+    from index.encode import Encoded
+    from index.retrieve import Hit, Retriever
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -40,6 +41,7 @@ def main(argv: list[str] | None = None) -> int:
     search.add_argument("--index", type=Path, default=default_index_dir(), metavar="DIR")
     search.add_argument("--mode", choices=MODES, default="full")
     search.add_argument("--article", action="append", metavar="TITLE", help="only this article (repeatable)")
+    search.add_argument("--explain", action="store_true", help="say why each passage was found")
     search.set_defaults(run=_search)
     args = parser.parse_args(argv)
     status: int = args.run(args)
@@ -107,13 +109,31 @@ def _search(args: argparse.Namespace) -> int:
     check_question(args.question)
     if args.k < 1:
         raise StoreError(f"-k is {args.k}; ask for at least one passage")
-    found = Retriever.open(args.index).search(args.question, args.k, args.mode, articles=args.article)
+    retriever = Retriever.open(args.index)
+    found = retriever.search(args.question, args.k, args.mode, articles=args.article)
     if not found.hits:
         print("nothing found: no passage shares a word with the question")
     for hit in found.hits:
         print(_passage(hit))
+        if args.explain:
+            print(_explanation(retriever, args.question, found.encoded, hit))
     print("  ".join(f"{name} {ms:.1f} ms" for name, ms in found.timings_ms.items()))
     return 0
+
+
+def _explanation(retriever: Retriever, question: str, encoded: Encoded | None, hit: Hit) -> str:
+    """The stages' ranks and scores, and the best counterpart of every query word, closest first."""
+    from index.explain import explain
+
+    lines = []
+    for stage in ("dense", "bm25", "late"):
+        rank, score = hit.stages.get(stage, (0, 0.0))
+        seen = f"rank {rank}, score {score:.4f}" if rank else "not among the candidates of this stage"
+        lines.append(f"   {stage:5} {seen}")
+    matches = explain(retriever, encoded or retriever.encoder.encode_query(question), hit)
+    for m in sorted(matches, key=lambda m: -m.cosine * m.weight):
+        lines.append(f"   {m.query_word:>20} ~ {m.passage_word:<20} cosine {m.cosine:.2f}  weight {m.weight:.2f}")
+    return "\n".join(lines) + "\n"
 
 
 def _passage(hit: Hit) -> str:

@@ -40,9 +40,14 @@ class BuildReport:
 
 
 def passage_text(chunk: Chunk) -> str:
-    """What is encoded for a chunk: "article > section > heading: text", headings never twice."""
-    path = " > ".join((chunk.article, *chunk.headings))
-    return f"{path}: {squeeze(chunk.text[chunk.body - chunk.start :])}"
+    """What is encoded for a chunk: "article > section > heading: text", headings never twice.
+
+    Without headings it is "title text", as BEIR's runs have it; a record without a title is its text alone.
+    """
+    body = squeeze(chunk.text[chunk.body - chunk.start :])
+    if not chunk.headings:
+        return body if chunk.article == chunk.article_id else f"{chunk.article} {body}"
+    return f"{' > '.join((chunk.article, *chunk.headings))}: {body}"
 
 
 def build_index(
@@ -68,12 +73,17 @@ def build_index(
         source = encoder.source if encoder else find_model(config.encoder)
         identity = f"{source.name}|{source.weights_sha256}|{config.max_tokens}"
         old = None if force else _previous(out)
-        settings = {"config_hash": config.hash, "vectors": identity, "corpus_hash": _corpus_hash(corpus)}
-        if old and all(old.manifest[key] == value for key, value in settings.items()):
+        settings = {
+            "config_hash": config.hash,
+            "vectors": identity,
+            "corpus_hash": _corpus_hash(corpus),
+            "chunks_hash": _chunks_hash(chunks),
+        }
+        if old and all(old.manifest.get(key) == value for key, value in settings.items()):
             return _report(corpus, chunks, old, encoded=0, written=False)
-        known = {c.chunk_id: i for i, c in enumerate(old.chunks)} if old else {}
-        if not old or old.manifest["vectors"] != identity:
-            known = {}
+        known: dict[str, int] = {}
+        if old and old.manifest["vectors"] == identity:
+            known = {passage_text(c): i for i, c in enumerate(old.chunks)}
         vectors, tokens, encoded = _encode(chunks, old, known, config, progress, encoder)
         manifest = {
             "format_version": FORMAT_VERSION,
@@ -110,21 +120,22 @@ def _encode(
     progress: Progress | None,
     encoder: Encoder | None,
 ) -> tuple[np.ndarray, TokenStore, int]:
-    """Vectors and tokens in chunk order, taken from `old` where the same chunk stands there."""
-    fresh = [i for i, chunk in enumerate(chunks) if chunk.chunk_id not in known]
+    """Vectors and tokens in chunk order, taken from `old` where the same text was encoded."""
+    passages = [passage_text(chunk) for chunk in chunks]
+    fresh = [i for i, passage in enumerate(passages) if passage not in known]
     vectors: dict[int, np.ndarray] = {}
     tokens: dict[int, QuantisedTokens] = {}
     vocabulary = 0
     if old and known:
         old_vectors, vocabulary = old.vectors, len(old.tokens.idf)
-        for i, chunk in enumerate(chunks):
-            if (j := known.get(chunk.chunk_id)) is not None:
+        for i, passage in enumerate(passages):
+            if (j := known.get(passage)) is not None:
                 vectors[i], tokens[i] = old_vectors[j], old.tokens.chunk(j)
     if fresh:
         encoder = encoder or load_encoder(config.encoder)
         light = encoder.light_tokens()
         vocabulary = len(light)
-        texts = [passage_text(chunks[i]) for i in fresh]
+        texts = [passages[i] for i in fresh]
         report = (lambda done: progress(done, len(fresh))) if progress else None
         for n, row in encoder.encode_passages(texts, config.max_tokens, report):
             vectors[fresh[n]], tokens[fresh[n]] = row.vector, QuantisedTokens.of(row, light)
@@ -138,6 +149,14 @@ def _corpus_hash(corpus: Corpus) -> str:
     digest = hashlib.sha256()
     for a in corpus.articles:
         digest.update("\x1f".join((a.article_id, a.title, a.source, a.url, str(a.start), a.text_hash)).encode())
+    return digest.hexdigest()
+
+
+def _chunks_hash(chunks: Sequence[Chunk]) -> str:
+    """Over every span and the text encoded for it: changes when the chunker does, not only its settings."""
+    digest = hashlib.sha256()
+    for chunk in chunks:
+        digest.update(f"{chunk.chunk_id}\x1f{passage_text(chunk)}\x1e".encode("utf-8", "surrogatepass"))
     return digest.hexdigest()
 
 

@@ -98,6 +98,12 @@ class TokenStore:
         bounds = _offsets(stops - starts)[:-1]
         return np.maximum.reduceat(self._cosines(query, starts, stops), bounds, axis=0)
 
+    def best_rows(self, query: Encoded, chunk: int) -> tuple[np.ndarray, np.ndarray]:
+        """Per query token the best cosine (q,) within one chunk and the row of that token in it (q,)."""
+        bounds = self.offsets[chunk : chunk + 1], self.offsets[chunk + 1 : chunk + 2]
+        cosines = self._cosines(query, *bounds)
+        return cosines.max(axis=0), cosines.argmax(axis=0)
+
     def _cosines(self, query: Encoded, starts: np.ndarray, stops: np.ndarray) -> np.ndarray:
         """(rows, q) float32 cosines of the rows in `[start, stop)` of each pair with every query token."""
         pairs = list(zip(starts.tolist(), stops.tolist(), strict=True))

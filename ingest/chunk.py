@@ -58,12 +58,7 @@ def chunk_article(article: Article, config: ChunkConfig) -> Iterator[Chunk]:
 
 def _chunk(article: Article, atoms: list[_Atom]) -> Chunk:
     start, end = atoms[0].start, atoms[-1].end
-    first_body = next((a for a in atoms if not a.level), None)
-    path = (first_body or atoms[-1]).path
-    if first_body:
-        common = [a.path[: len(path)] for a in atoms if not a.level]
-        while path and any(p[: len(path)] != path for p in common) and len(path) > 1:
-            path = path[:-1]  # the piece spans several headings: keep what holds for all of it
+    path = _path(atoms)
     body = start
     for atom in atoms:
         if not atom.level or (atom.path[-1:] and atom.path[-1] not in path):
@@ -72,6 +67,17 @@ def _chunk(article: Article, atoms: list[_Atom]) -> Chunk:
     text = article.text[start:end]
     key = chunk_id(article.source, article.article_id, start, end, text)
     return Chunk(key, article.article_id, article.title, article.source, start, end, min(body, end), path, text)
+
+
+def _path(atoms: list[_Atom]) -> tuple[str, ...]:
+    """The deepest heading path that holds for most of the piece's words (its introduction may stand outside)."""
+    body = [a for a in atoms if not a.level] or atoms[-1:]
+    total = sum(a.words for a in body)
+    words: dict[tuple[str, ...], int] = {}
+    for atom in body:
+        for depth in range(len(atom.path) + 1):
+            words[atom.path[:depth]] = words.get(atom.path[:depth], 0) + atom.words
+    return max((p for p, count in words.items() if count >= 0.6 * total), key=len)
 
 
 def _units(article: Article, limit: int) -> Iterator[list[_Atom]]:

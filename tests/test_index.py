@@ -15,6 +15,7 @@ from eval.data import Question
 from index.build import build_index, passage_text
 from index.config import DEFAULT_CORPUS, MODES, SearchConfig
 from index.encode import SentenceEncoder
+from index.explain import explain
 from index.late import QuantisedTokens, TokenStore
 from index.lexical import Lexical, stems
 from index.query import search_text
@@ -266,3 +267,23 @@ def test_a_failed_build_leaves_the_old_index(run: Run, small_corpus: Path, tmp_p
 
 def test_search_settings_change_their_hash() -> None:
     assert SearchConfig().hash != SearchConfig(candidates=10).hash
+
+
+def test_records_are_encoded_as_title_and_text(tmp_path: Path, encoder: SentenceEncoder) -> None:
+    records = [{"_id": "d1", "title": "Cats", "text": "They purr."}, {"_id": "d2", "text": "Dogs bark."}]
+    (tmp_path / "c.jsonl").write_text("".join(json.dumps(r) + "\n" for r in records))
+    build_index([tmp_path / "c.jsonl"], tmp_path / "out", encoder=encoder)
+    index = open_index(tmp_path / "out")
+    assert [passage_text(c) for c in index.chunks] == ["Cats They purr.", "Dogs bark."]
+    expected = encoder.model.encode(["Cats They purr.", "Dogs bark."], normalize_embeddings=True)
+    assert np.allclose(index.vectors, expected, atol=1e-5)
+
+
+def test_an_explanation_names_stages_and_matching_words(run: Run, retriever: Retriever) -> None:
+    found = retriever.search("sim-to-real gap in robotics", 1)
+    assert found.encoded is not None
+    matches = {m.query_word: m for m in explain(retriever, found.encoded, found.hits[0])}
+    assert matches["robotics"].passage_word in ("robotics", "robot") and matches["robotics"].cosine > 0.6
+    assert sum(m.weight for m in matches.values()) < 1
+    shown = run("-m", "index", "search", "sim-to-real gap in robotics", "-k", "2", "--explain").stdout
+    assert all(word in shown for word in ("dense rank", "bm25  rank", "late  rank", "robotics ~", "cosine"))

@@ -211,3 +211,9 @@ def test_equal_ids_are_refused(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_text('{"_id": "1", "text": "x"}\n{"_id": "1", "text": "y"}\n')
     with pytest.raises(CorpusError, match="unique"):
         load_corpus([tmp_path])
+
+
+def test_a_question_introduced_by_its_section_keeps_its_own_heading(corpus: Corpus) -> None:
+    chunk = next(c for c in chunk_articles(corpus.articles) if "Missing data’s like holes in a net" in c.text)
+    assert chunk.headings[-1] == "11. How do you handle missing data in a dataset?"
+    assert chunk.text.startswith("Section 3")
