@@ -19,6 +19,7 @@ from ingest.text import sentence_spans, squeeze
 from ingest.values import Chunk
 
 _GLUED_LABEL = re.compile(r"[A-Z][\w’' ()-]{1,48}:(?=[^\s\d/])")
+_ASIDE = re.compile(r"^why\b.*\b(?:ask|asks|asked|matter|matters)\b|^tips? for answering", re.IGNORECASE)
 _MARKER = re.compile(r"(?:[•✔✓◦▪*\-–]|\(?\d{1,3}[.)])\s+")
 
 
@@ -55,23 +56,45 @@ class Evidence:
         return len(self.clean.split())
 
 
-def gather(
-    retrieval: Retrieval, hits: Sequence[Hit], encoder: Encoder, store: TokenStore, prior: float = 0.3
-) -> list[Evidence]:
-    """All evidence of the hits, in reading order within each hit, hits in rank order.
-
-    `prior` is the weight of the passage's own late-interaction score in that of its sentences.
+@dataclass(frozen=True, slots=True)
+class EvidenceConfig:
+    """How evidence is scored. `prior`: weight of the passage's late-interaction score. `neighbours`: weight of
+    the sentences before and after. `aside`: taken from what stands under a label that talks about the question
+    ("Why this is asked") instead of answering it.
     """
+
+    prior: float = 0.7
+    neighbours: float = 0.2
+    aside: float = 0.1
+
+
+def gather(
+    retrieval: Retrieval,
+    hits: Sequence[Hit],
+    encoder: Encoder,
+    store: TokenStore,
+    config: EvidenceConfig | None = None,
+) -> list[Evidence]:
+    """All evidence of the hits, in reading order within each hit, hits in rank order."""
+    config = config or EvidenceConfig()
     query = retrieval.encoded or encoder.encode_query(retrieval.query)
     weights = store.weights(query)
     spans = [(hit, start, end) for hit in hits for start, end in _spans(hit.chunk)]
     texts = [hit.chunk.text[start - hit.chunk.start : end - hit.chunk.start] for hit, start, end in spans]
     rows = dict(encoder.encode_passages([squeeze(t) for t in texts], 256))
-    evidence = []
+    own = [coverage(query, [rows[n]], weights)[0] for n in range(len(spans))]
+    evidence: list[Evidence] = []
+    label = ""
     for n, ((hit, start, end), text) in enumerate(zip(spans, texts, strict=True)):
-        row = rows[n]
-        own = float((row.tokens @ query.tokens.T).max(axis=0) @ weights)
-        passage = hit.stages.get("late", (0, own))[1]
+        near = [own[k] for k in (n - 1, n + 1) if 0 <= k < len(spans) and spans[k][0] is hit]
+        blended = own[n] if not near else (1 - config.neighbours) * own[n] + config.neighbours * sum(near) / len(near)
+        item, leads = bool(_MARKER.match(text)), text.rstrip().endswith((":", "?"))
+        heading = end <= hit.chunk.body
+        if n == 0 or spans[n - 1][0] is not hit:
+            label = hit.chunk.headings[-1] if hit.chunk.headings else ""
+        if heading or (leads and not item):
+            label = text
+        score = (1 - config.prior) * blended + config.prior * hit.stages.get("late", (0, blended))[1]
         evidence.append(
             Evidence(
                 place=n,
@@ -80,12 +103,12 @@ def gather(
                 start=start,
                 end=end,
                 text=text,
-                score=(1 - prior) * own + prior * passage,
+                score=score - (config.aside if _ASIDE.search(label) else 0.0),
                 indent=_indent(hit.chunk, start),
-                item=bool(_MARKER.match(text)),
-                leads=text.rstrip().endswith((":", "?")),
-                heading=end <= hit.chunk.body,
-                encoded=row,
+                item=item,
+                leads=leads,
+                heading=heading,
+                encoded=rows[n],
             )
         )
     return evidence

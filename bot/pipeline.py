@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from bot import prompts
 from bot.engine import Draft, Engine, ExtractiveEngine
-from bot.evidence import Evidence, gather
+from bot.evidence import Evidence, EvidenceConfig, gather
 from bot.values import Answer, Citation, RefusalReason, Sentence
 from bot.verify import Judgement, Verifier
 from index.query import check_question
@@ -25,13 +25,13 @@ from ingest.errors import BackendError
 class BotConfig:
     """How an answer is made.
 
-    `passages`: hits whose sentences are evidence. `prior`: weight of a passage's score in that of its
-    sentences. `min_late`, `min_dense`: below both cosines nothing counts as retrieved.
+    `passages`: hits whose sentences are evidence, scored as `evidence` says. `min_late`, `min_dense`: below
+    both cosines nothing counts as retrieved.
     `keep_share`: a draft of which less than this share survives the check gives way to quotes.
     """
 
     passages: int = 5
-    prior: float = 0.7
+    evidence: EvidenceConfig = field(default_factory=EvidenceConfig)
     min_late: float = 0.42
     min_dense: float = 0.26
     keep_share: float = 0.5
@@ -105,7 +105,7 @@ class Pipeline:
             yield answer.refuse("nothing_retrieved", prompts.NOTHING_RETRIEVED)
             return
         evidence = gather(
-            retrieval, retrieval.hits, self.retriever.encoder, self.retriever.index.tokens, self.config.prior
+            retrieval, retrieval.hits, self.retriever.encoder, self.retriever.index.tokens, self.config.evidence
         )
         drafted = kept = 0
         note = ""

@@ -53,6 +53,7 @@ def main(argv: list[str] | None = None) -> int:
     bench = commands.add_parser("bench", help="cost of a search over the bare encoding of its query")
     bench.add_argument("--questions", type=Path, default=DEFAULT_QUESTIONS, metavar="Q.jsonl")
     bench.add_argument("--index", type=Path, default=default_index_dir(), metavar="DIR")
+    bench.add_argument("--chunks", type=int, default=0, help="grow the index to this many recombined chunks first")
     bench.add_argument("--out", type=Path, metavar="FILE.json")
     bench.set_defaults(run=_bench)
 
@@ -137,11 +138,16 @@ def _save(result: dict[str, Any], out: Path | None) -> None:
 
 
 def _bench(args: argparse.Namespace) -> int:
-    from eval.bench import search_overhead
+    from eval.bench import recombined, search_overhead
     from index.retrieve import Retriever
 
     questions = [q.question for q in read_questions(args.questions)]
-    result = search_overhead(Retriever.open(args.index), questions)
+    retriever = Retriever.open(args.index)
+    with tempfile.TemporaryDirectory() as scratch:
+        if args.chunks:
+            grown = recombined(retriever.index, args.chunks, Path(scratch))
+            retriever = Retriever(grown, retriever.encoder, retriever.config)
+        result = search_overhead(retriever, questions)
     for name, value in result["figures"].items():
         print(f"{name}: {value}")
     _save(result, args.out)

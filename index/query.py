@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 from ingest.errors import QuestionError
-from ingest.text import squeeze
+from ingest.text import FUNCTION_WORDS, fold, squeeze
 
 MAX_QUESTION = 4000  # characters; a question longer than this is a mistake
 MAX_TURNS = 3  # earlier user turns that a follow-up may lean on
+_REPEAT = 3  # how often a follow-up's own words count against those of the turns before it
+_SHORT = 4  # a message with at most this many content words may lean on what was said before
+_WORD = re.compile(r"[a-z0-9][a-z0-9'-]*")
+_POINTING = frozenset(
+    """
+    it its they them their that this those these there then one ones he she his her same former latter other others
+    another instead also else more again
+    """.split()  # noqa: SIM905
+)
+_OPENING = frozenset(("and", "but", "so", "ok", "okay"))
 
 
 def check_question(question: object) -> str:
@@ -27,7 +38,18 @@ def check_question(question: object) -> str:
     return text
 
 
+def leans(question: str) -> bool:
+    """Whether a message may need the turns before it: it points back ("it", "those", "and ...") or is short."""
+    words = _WORD.findall(fold(question).lower())
+    content = sum(w not in FUNCTION_WORDS for w in words)
+    return content <= _SHORT or words[0] in _OPENING or any(w in _POINTING for w in words)
+
+
 def search_text(question: str, history: Sequence[Mapping[str, str]] = ()) -> str:
-    """The text to search for: earlier user turns, oldest first, then the question itself."""
+    """The text to search for. A message that leans on earlier ones is searched with the user's turns before it,
+    its own words repeated so that they weigh more; a message that stands alone is searched as it is.
+    """
     turns = [squeeze(str(m.get("content", ""))) for m in history if m.get("role") == "user"]
-    return squeeze(" ".join([*turns[-MAX_TURNS:], question]))
+    if not turns or not leans(question):
+        return squeeze(question)
+    return squeeze(" ".join([*turns[-MAX_TURNS:], *[question] * _REPEAT]))

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from eval.data import Question
+from eval.metrics import Judge, SourceTexts
 from index.build import build_index, passage_text
 from index.config import DEFAULT_CORPUS, MODES, SearchConfig
 from index.encode import SentenceEncoder
@@ -135,7 +136,21 @@ def test_a_question_can_be_limited_to_articles(retriever: Retriever) -> None:
 
 def test_a_follow_up_is_searched_with_the_turns_before_it() -> None:
     history = [{"role": "user", "content": "How does Uber set prices?"}, {"role": "assistant", "content": "Surge."}]
-    assert search_text("And how fast?", history) == "How does Uber set prices? And how fast?"
+    assert search_text("And how fast?", history).startswith("How does Uber set prices? And how fast?")
+    alone = "Which metrics does the LinkedIn guide recommend for evaluating recommendation systems?"
+    assert search_text(alone, history) == alone
+
+
+def test_a_change_of_topic_costs_little(retriever: Retriever, questions: list[Question]) -> None:
+    texts = SourceTexts({a.article_id: a.text for a in retriever.index.articles.values()})
+    dev = [q for q in questions if q.split == "dev" and q.answerable and not q.history]
+    before = [{"role": "user", "content": "How does the LLD guide design Airbnb's dynamic pricing model?"}]
+    recall = []
+    for q in dev:
+        hits = retriever.search(q.question, 5, history=before).hits
+        spans = [texts.span(h.chunk.article_id, h.chunk.start, h.chunk.end) for h in hits]
+        recall.append(Judge(texts, q.evidence).recall(spans))
+    assert sum(recall) / len(recall) >= 0.85
 
 
 # --- builds ----------------------------------------------------------------------------------------------
