@@ -200,12 +200,12 @@ def test_a_real_model_behind_a_real_server_answers_with_exact_spans(
     monkeypatch.setenv("PINCITE_LLM_TIMEOUT", "300")  # a busy machine
     engine = make_engine(f"hosted:{model}")
     short = Pipeline(pipeline.retriever, BotConfig(passages=1))
-    seen = list(short.stream(QUESTION, engine))
+    seen = list(short.stream("What is the bias-variance tradeoff?", engine))
     answer = seen[-1]
     assert isinstance(answer, Answer)
     assert answer.refusal_reason is None and answer.engine == f"hosted:{model}"
     assert answer.note != prompts.QUOTES_INSTEAD  # it is the model that speaks
-    assert "overfitting" in answer.answer.lower() and answer.citations
+    assert "underfitting and overfitting" in answer.answer and answer.citations
     assert [e.sentence for e in seen if isinstance(e, Said)] == list(answer.sentences)
     for c in answer.citations:
         assert pipeline.retriever.index.articles[c.article_id].text[c.start : c.end] == c.quote
@@ -302,6 +302,7 @@ FAILURES: dict[str, tuple[Step, int, list[str]]] = {  # what the server does, ho
 }  # fmt: skip
 
 
+@pytest.mark.filterwarnings("ignore:Pydantic serializer")
 @pytest.mark.parametrize("case", FAILURES)
 def test_every_failure_is_one_line_that_names_the_host_and_keeps_the_key(
     case: str,
