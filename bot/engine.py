@@ -14,8 +14,6 @@ from typing import Protocol
 from bot.evidence import Evidence
 from ingest.errors import PinciteError
 
-ENGINES = ("extractive", "local", "hosted", "auto")
-
 _MARKERS = r"\s*\[\d+(?:\s*,\s*\d+)*\]"  # a model's own citations, [2] or [1, 3]: the pipeline makes real ones
 _END = re.compile(  # after a sentence, its closing quote and its markers; not after the "1." of a list item
     rf"(?:(?<=[.!?])(?<!^\d[.])(?<!^\d\d[.])|(?<=[.!?][\"'”’)]))(?:{_MARKERS})*\s+(?=[A-Z“\"'(\d-])|\n+",

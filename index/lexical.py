@@ -62,7 +62,3 @@ class Lexical:
         if not known:
             return np.zeros(count, dtype=np.float32)
         return np.asarray(self._model.get_scores_from_ids(known), dtype=np.float32)
-
-    def knows(self, stem: str) -> bool:
-        """Whether a stem occurs in the corpus."""
-        return stem in self._model.vocab_dict
