@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from eval.data import DEFAULT_QUESTIONS, read_questions
-from index.config import MODES, default_index_dir
+from index.config import MODES, SearchConfig, default_index_dir
 from ingest.cli import fail_clearly
 from ingest.errors import PinciteError
 
@@ -26,6 +26,7 @@ def main(argv: list[str] | None = None) -> int:
     retrieve.add_argument("-k", type=int, default=20, help="hits a question (default 20)")
     retrieve.add_argument("--index", type=Path, default=default_index_dir(), metavar="DIR")
     retrieve.add_argument("--mode", choices=MODES, default="full")
+    retrieve.add_argument("--reranker", default="", metavar="MODEL", help="cross-encoder, by name or local path")
     retrieve.set_defaults(run=_retrieve)
 
     run = commands.add_parser("run", help="metrics with intervals, mode against mode")
@@ -34,6 +35,7 @@ def main(argv: list[str] | None = None) -> int:
     run.add_argument("--index", type=Path, default=default_index_dir(), metavar="DIR")
     run.add_argument("--modes", default=",".join(MODES), help="comma-separated (default: all)")
     run.add_argument("--out", type=Path, metavar="DIR", help="write report.json and report.md there")
+    run.add_argument("--reranker", default="", metavar="MODEL", help="cross-encoder, by name or local path")
     run.set_defaults(run=_run)
 
     beir = commands.add_parser("beir", help="nDCG@10 and Recall@100 on a BEIR folder")
@@ -74,7 +76,7 @@ def _retrieve(args: argparse.Namespace) -> int:
     questions = read_questions(args.questions)
     if args.k < 1:
         raise PinciteError(f"-k is {args.k}; ask for at least one hit")
-    retriever = Retriever.open(args.index)
+    retriever = Retriever.open(args.index, SearchConfig(reranker=args.reranker))
     bar = tqdm(questions, unit="question", disable=not sys.stderr.isatty())
     records = (r for q in bar for r in retrieve(retriever, [q], args.mode, args.k))
     count = write_jsonl(args.out, records)
@@ -89,7 +91,7 @@ def _run(args: argparse.Namespace) -> int:
 
     questions = read_questions(args.questions, judged=True, split=args.split)
     modes = _modes(args.modes)
-    retriever = Retriever.open(args.index)
+    retriever = Retriever.open(args.index, SearchConfig(reranker=args.reranker))
     result = evaluate(retriever, questions, modes, lambda mode: print(f"{mode} ...", file=sys.stderr))
     result["split"] = args.split or "all"
     print(markdown(result))

@@ -16,9 +16,10 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-import faiss
 import numpy as np
 
+from index.config import IndexConfig
+from index.dense import build_dense
 from index.encode import load_encoder
 from index.late import QuantisedTokens, TokenStore
 from index.lexical import Lexical
@@ -79,8 +80,7 @@ def recombined(index: Index, count: int, folder: Path) -> Index:
     codes.flush()
     vectors = index.vectors[pairs].sum(axis=1) + rng.normal(0, 0.02, (count, index.dense.d))
     vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
-    dense = faiss.IndexFlatIP(index.dense.d)
-    dense.add(vectors)
+    dense = build_dense(vectors, IndexConfig().exact_up_to)
     texts = [c.text for c in index.chunks]
     lexical = Lexical.build([texts[a][: len(texts[a]) // 2] + " " + texts[b][len(texts[b]) // 2 :] for a, b in pairs])
     mapped = np.load(folder / "codes.npy", mmap_mode="r")

@@ -8,7 +8,7 @@ import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from index.config import DEFAULT_CORPUS, DEFAULT_ENCODER, MODES, IndexConfig, default_index_dir
+from index.config import DEFAULT_CORPUS, DEFAULT_ENCODER, MODES, IndexConfig, SearchConfig, default_index_dir
 from ingest.chunk import ChunkConfig
 from ingest.cli import fail_clearly
 from ingest.errors import PinciteError, StoreError
@@ -42,6 +42,7 @@ def main(argv: list[str] | None = None) -> int:
     search.add_argument("--mode", choices=MODES, default="full")
     search.add_argument("--article", action="append", metavar="TITLE", help="only this article (repeatable)")
     search.add_argument("--explain", action="store_true", help="say why each passage was found")
+    search.add_argument("--reranker", default="", metavar="MODEL", help="cross-encoder, by name or local path")
     search.set_defaults(run=_search)
     args = parser.parse_args(argv)
     status: int = args.run(args)
@@ -52,7 +53,7 @@ def _build(args: argparse.Namespace) -> int:
     if args.store == "milvus":
         raise PinciteError("--store milvus is not there yet: use --store faiss")
     try:
-        config = IndexConfig(args.encoder, args.max_tokens, ChunkConfig(args.max_words))
+        config = IndexConfig(args.encoder, args.max_tokens, chunking=ChunkConfig(args.max_words))
     except ValueError as error:
         raise PinciteError(str(error)) from None
     if not 16 <= args.max_tokens <= 8192:
@@ -109,7 +110,7 @@ def _search(args: argparse.Namespace) -> int:
     check_question(args.question)
     if args.k < 1:
         raise StoreError(f"-k is {args.k}; ask for at least one passage")
-    retriever = Retriever.open(args.index)
+    retriever = Retriever.open(args.index, SearchConfig(reranker=args.reranker))
     found = retriever.search(args.question, args.k, args.mode, articles=args.article)
     if not found.hits:
         print("nothing found: no passage shares a word with the question")
@@ -126,7 +127,7 @@ def _explanation(retriever: Retriever, question: str, encoded: Encoded | None, h
     from index.explain import explain
 
     lines = []
-    for stage in ("dense", "bm25", "late"):
+    for stage in ("dense", "bm25", "late", *(("reranker",) if retriever.reranker else ())):
         rank, score = hit.stages.get(stage, (0, 0.0))
         seen = f"rank {rank}, score {score:.4f}" if rank else "not among the candidates of this stage"
         lines.append(f"   {stage:5} {seen}")

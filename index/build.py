@@ -11,14 +11,14 @@ from pathlib import Path
 import numpy as np
 
 from index.config import FORMAT_VERSION, IndexConfig
-from index.encode import Encoder, find_model, load_encoder
+from index.dense import build_dense
+from index.encode import Encoder, find_model, load_encoder, passage_text
 from index.late import QuantisedTokens, TokenStore
 from index.lexical import Lexical
 from index.store import Index, build_lock, open_index, write_index
 from ingest.chunk import chunk_articles
 from ingest.errors import StoreError
 from ingest.load import Corpus, load_corpus
-from ingest.text import squeeze
 from ingest.values import Chunk
 
 Progress = Callable[[int, int], None]  # (chunks done, chunks to encode)
@@ -37,17 +37,6 @@ class BuildReport:
     reused: int
     written: bool
     skipped: tuple[str, ...]
-
-
-def passage_text(chunk: Chunk) -> str:
-    """What is encoded for a chunk: "article > section > heading: text", headings never twice.
-
-    Without headings it is "title text", as BEIR's runs have it; a record without a title is its text alone.
-    """
-    body = squeeze(chunk.text[chunk.body - chunk.start :])
-    if not chunk.headings:
-        return body if chunk.article == chunk.article_id else f"{chunk.article} {body}"
-    return f"{' > '.join((chunk.article, *chunk.headings))}: {body}"
 
 
 def build_index(
@@ -101,7 +90,8 @@ def build_index(
             },
         }
         lexical = Lexical.build([passage_text(c) for c in chunks])
-        write_index(out, manifest, corpus.articles, chunks, vectors, lexical, tokens)
+        dense = build_dense(vectors, config.exact_up_to)
+        write_index(out, manifest, corpus.articles, chunks, dense, lexical, tokens)
     return _report(corpus, chunks, old, encoded=encoded, written=True)
 
 

@@ -24,10 +24,13 @@ def default_index_dir() -> Path:
 
 @dataclass(frozen=True, slots=True)
 class IndexConfig:
-    """Everything that decides what an index holds. `max_tokens` caps a passage, in WordPiece tokens."""
+    """Everything that decides what an index holds. `max_tokens` caps a passage, in WordPiece tokens; up to
+    `exact_up_to` chunks dense search scans every vector, beyond that it looks into inverted lists.
+    """
 
     encoder: str = DEFAULT_ENCODER
     max_tokens: int = 256
+    exact_up_to: int = 20_000
     chunking: ChunkConfig = field(default_factory=ChunkConfig)
 
     @property
@@ -44,12 +47,16 @@ class SearchConfig:
     `rrf_k`: the constant of reciprocal rank fusion in mode `hybrid` (Cormack et al., SIGIR 2009).
     `bm25_weight`, `dense_weight`: in mode `full`, beside late interaction (weight 1), all as z-scores over
     the candidates.
+    `reranker`: name or path of a cross-encoder that orders the best `reranked` hits of mode `full` anew; none
+    by default.
     """
 
     candidates: int = 60
     rrf_k: int = 10
     bm25_weight: float = 0.2
     dense_weight: float = 0.2
+    reranker: str = ""
+    reranked: int = 20
 
     @property
     def hash(self) -> str:

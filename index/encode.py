@@ -20,10 +20,11 @@ import numpy as np
 
 from index.config import DEFAULT_ENCODER
 from ingest.errors import ModelError
-from ingest.text import FUNCTION_WORDS, fold
+from ingest.text import FUNCTION_WORDS, fold, squeeze
+from ingest.values import Chunk
 
 if TYPE_CHECKING:
-    from sentence_transformers import SentenceTransformer
+    from sentence_transformers import CrossEncoder, SentenceTransformer
 
 # A package that carries the files of a hub model: model name -> (module, package, SHA-256 of the weights).
 PACKAGED = {
@@ -52,6 +53,17 @@ class ModelSource:
     path: str
     origin: str  # "package NAME VERSION" | "path" | "hub"
     weights_sha256: str = ""
+
+
+def passage_text(chunk: Chunk) -> str:
+    """What is encoded for a chunk: "article > section > heading: text", headings never twice.
+
+    Without headings it is "title text", as BEIR's runs have it; a record without a title is its text alone.
+    """
+    body = squeeze(chunk.text[chunk.body - chunk.start :])
+    if not chunk.headings:
+        return body if chunk.article == chunk.article_id else f"{chunk.article} {body}"
+    return f"{' > '.join((chunk.article, *chunk.headings))}: {body}"
 
 
 class Encoder(Protocol):
@@ -111,22 +123,50 @@ def load_encoder(name: str = DEFAULT_ENCODER, device: str | None = None) -> Sent
     Raises:
         ModelError: the model cannot be found or loaded.
     """
-    source = find_model(name)
-    import transformers
     from sentence_transformers import SentenceTransformer
+
+    source = find_model(name)
+    return SentenceEncoder(_load(SentenceTransformer, source, device, "encoder"), source)
+
+
+def load_reranker(name: str, device: str | None = None) -> Reranker:
+    """Load a cross-encoder by name or path; `device` as in `load_encoder`.
+
+    Raises:
+        ModelError: the model cannot be found or loaded.
+    """
+    from sentence_transformers import CrossEncoder
+
+    return Reranker(_load(CrossEncoder, find_model(name), device, "reranker"))
+
+
+def _load(kind: Callable[..., Any], source: ModelSource, device: str | None, role: str) -> Any:
+    import transformers
 
     transformers.utils.logging.disable_progress_bar()
     try:
-        model = SentenceTransformer(
-            source.path, device=device or default_device(), local_files_only=source.origin != "hub"
-        )
+        return kind(source.path, device=device or default_device(), local_files_only=source.origin != "hub")
     except Exception as error:  # the library raises many kinds; every one means "no model"
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        hint = f", or install the packaged default: pip install {PACKAGED[DEFAULT_ENCODER][1]}" * (role == "encoder")
         raise ModelError(
-            f"encoder {name!r} cannot be loaded from {source.origin}: {reason} "
-            f"(give a local path, or install the packaged default: pip install {PACKAGED[DEFAULT_ENCODER][1]})"
+            f"{role} {source.name!r} cannot be loaded from {source.origin}: {reason} (give a local path{hint})"
         ) from None
-    return SentenceEncoder(model, source)
+
+
+class Reranker:
+    """A cross-encoder: reads query and passage together, one score a pair, higher is better."""
+
+    def __init__(self, model: CrossEncoder) -> None:
+        self._model = model
+        self._lock = threading.Lock()
+
+    def scores(self, query: str, passages: Sequence[str]) -> np.ndarray:
+        """(len(passages),) float32."""
+        pairs = [(fold(query), fold(p)) for p in passages]
+        with self._lock:
+            scores = self._model.predict(pairs, show_progress_bar=False)
+        return np.asarray(scores, dtype=np.float32).reshape(len(pairs))
 
 
 def default_device() -> str:

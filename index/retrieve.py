@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from index.config import MODES, SearchConfig
-from index.encode import Encoded, Encoder, load_encoder
+from index.dense import nearest
+from index.encode import Encoded, Encoder, Reranker, load_encoder, load_reranker, passage_text
 from index.query import check_question, search_text
 from index.store import Index, open_index
 from ingest.errors import QuestionError, StoreError
@@ -58,15 +59,19 @@ class Retrieval:
 class Retriever:
     """Searches an opened index. Safe to share between threads: nothing changes after construction."""
 
-    def __init__(self, index: Index, encoder: Encoder, config: SearchConfig | None = None) -> None:
+    def __init__(
+        self, index: Index, encoder: Encoder, config: SearchConfig | None = None, reranker: Reranker | None = None
+    ) -> None:
         self.index, self.encoder, self.config = index, encoder, config or SearchConfig()
+        self.reranker = reranker
 
     @classmethod
     def open(cls, root: Path, config: SearchConfig | None = None, device: str | None = None) -> Retriever:
-        """Open the index in `root` with the encoder that made it.
+        """Open the index in `root` with the encoder that made it, and the re-ranker that `config` names.
 
         Raises:
             StoreError: no usable index, or the encoder's weights are not those of the index.
+            ModelError: a model that cannot be loaded.
         """
         index = open_index(root)
         made_by = index.manifest["encoder"]
@@ -77,7 +82,8 @@ class Retriever:
                 f"the index was made with weights {made_by['weights_sha256'][:12]} of {made_by['name']}, "
                 f"{seen[:12]} are installed; rebuild it: python -m index build"
             )
-        return cls(index, encoder, config)
+        named = config.reranker if config else ""
+        return cls(index, encoder, config, load_reranker(named, device) if named else None)
 
     def search(
         self,
@@ -106,7 +112,7 @@ class Retriever:
         if mode != "bm25":
             encoded = self.encoder.encode_query(query)
             clock.lap("encode")
-            ranked["dense"] = self._dense(encoded, depth, allowed)
+            ranked["dense"] = nearest(self.index.dense, encoded.vector, depth, allowed)
             clock.lap("dense")
         lexical = np.zeros(0, dtype=np.float32)
         if mode != "dense":
@@ -121,16 +127,13 @@ class Retriever:
             ranked["late"] = _ordered(pool, late)
             ranked["full"] = _ordered(pool, self._combined(encoded, pool, late, lexical))
         clock.lap("rank")
+        if mode == "full" and self.reranker:
+            ranked["reranker"] = self._reranked(self.reranker, query, ranked["full"][0])
+            ranked["full"] = _put_first(ranked["reranker"], ranked["full"])
+            clock.lap("reranker")
         hits = self._hits(ranked, mode, k)
         timings["total"] = round(sum(timings.values()), 3)
         return Retrieval(query, hits, timings, encoded)
-
-    def _dense(self, encoded: Encoded, depth: int, allowed: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
-        total = self.index.dense.ntotal
-        wanted = total if allowed is not None else min(depth, total)
-        scores, ids = self.index.dense.search(encoded.vector[None], wanted)
-        keep = ids[0] >= 0 if allowed is None else allowed[ids[0]]
-        return ids[0][keep][:depth], scores[0][keep][:depth]
 
     def _combined(self, encoded: Encoded, pool: np.ndarray, late: np.ndarray, lexical: np.ndarray) -> np.ndarray:
         """(len(pool),) weighted sum of the stages' z-scores over the pool."""
@@ -142,6 +145,11 @@ class Retriever:
             + self.config.bm25_weight * _z_scores(lexical[pool])
             + self.config.dense_weight * _z_scores(dense)
         )
+
+    def _reranked(self, reranker: Reranker, query: str, order: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        best = order[: self.config.reranked]
+        texts = [passage_text(self.index.chunks[i]) for i in best.tolist()]
+        return _ordered(best, reranker.scores(query, texts))
 
     def _allowed(self, articles: Collection[str] | None) -> np.ndarray | None:
         if not articles:
@@ -177,6 +185,19 @@ def _top(scores: np.ndarray, depth: int, allowed: np.ndarray | None, positive: b
 def _ordered(rows: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     order = np.lexsort((rows, -scores))
     return rows[order], scores[order]
+
+
+def _put_first(
+    first: tuple[np.ndarray, np.ndarray], rest: tuple[np.ndarray, np.ndarray]
+) -> tuple[np.ndarray, np.ndarray]:
+    """`first` in its order, then what only `rest` has; scores of the rest lie below those of `first`."""
+    others = ~np.isin(rest[0], first[0])
+    if not len(first[0]):
+        return rest
+    below = rest[1][others]
+    if len(below):
+        below = below - below.max() + first[1].min() - 1.0
+    return np.concatenate([first[0], rest[0][others]]), np.concatenate([first[1], below])
 
 
 def _z_scores(values: np.ndarray) -> np.ndarray:

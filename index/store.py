@@ -57,11 +57,11 @@ def write_index(
     manifest: dict[str, Any],
     articles: list[Article],
     chunks: list[Chunk],
-    vectors: np.ndarray,
+    dense: faiss.Index,
     lexical: Lexical,
     tokens: TokenStore,
 ) -> dict[str, Any]:
-    """Write a version and make it current. `vectors` (n, d) float32, unit rows. Returns the manifest."""
+    """Write a version and make it current. Returns the manifest."""
     root.mkdir(parents=True, exist_ok=True)
     scratch = root / f".tmp-{os.getpid()}"
     shutil.rmtree(scratch, ignore_errors=True)
@@ -69,9 +69,7 @@ def write_index(
     try:
         _write_articles(scratch, articles)
         _write_lines(scratch / "chunks.jsonl", (_chunk_record(c) for c in chunks))
-        flat = faiss.IndexFlatIP(vectors.shape[1])
-        flat.add(np.ascontiguousarray(vectors, dtype=np.float32))
-        faiss.write_index(flat, str(scratch / "dense.faiss"))
+        faiss.write_index(dense, str(scratch / "dense.faiss"))
         lexical.save(scratch / "bm25")
         tokens.save(scratch)
         manifest = manifest | {"files": _file_table(scratch)}

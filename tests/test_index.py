@@ -10,12 +10,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from sentence_transformers import CrossEncoder
+from transformers import AutoTokenizer, BertConfig, BertForSequenceClassification
 
 from eval.data import Question
 from eval.metrics import Judge, SourceTexts
-from index.build import build_index, passage_text
-from index.config import DEFAULT_CORPUS, MODES, SearchConfig
-from index.encode import SentenceEncoder
+from index.build import build_index
+from index.config import DEFAULT_CORPUS, DEFAULT_ENCODER, MODES, SearchConfig
+from index.dense import build_dense, nearest
+from index.encode import SentenceEncoder, find_model, passage_text
 from index.explain import explain
 from index.late import QuantisedTokens, TokenStore
 from index.lexical import Lexical, stems
@@ -23,6 +27,7 @@ from index.query import search_text
 from index.retrieve import Retriever, _fuse
 from index.store import build_lock, open_index
 from ingest.errors import QuestionError, StoreError
+from ingest.text import fold
 from tests.conftest import Run, one_clear_line
 
 
@@ -50,6 +55,54 @@ def test_dense_search_is_exact_cosine_search(retriever: Retriever) -> None:
         hits = retriever.search(question, 10, "dense").hits
         assert [h.chunk for h in hits] == [retriever.index.chunks[i] for i in np.argsort(-cosine, kind="stable")[:10]]
         assert np.allclose([h.score for h in hits], np.sort(cosine)[::-1][:10], atol=1e-5)
+
+
+def test_a_large_index_finds_what_an_exact_scan_finds(retriever: Retriever) -> None:
+    rng = np.random.default_rng(7)
+    real = retriever.index.vectors
+    vectors = real[rng.integers(0, len(real), (6000, 2))].sum(axis=1) + rng.normal(0, 0.02, (6000, 384))
+    vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+    exact, lists = build_dense(vectors, 6000), build_dense(vectors, 5999)
+    assert np.array_equal(lists.reconstruct_n(0, 6000), vectors)
+    few = np.zeros(6000, dtype=bool)
+    few[::97] = True
+    shared = []
+    for question in ("What is dropout?", "How does Uber set prices?", "ROC curve", "missing data", "salary"):
+        query = retriever.encoder.encode_query(question).vector
+        shared.append(len(set(nearest(exact, query, 10)[0]) & set(nearest(lists, query, 10)[0])) / 10)
+        ids, scores = nearest(lists, query, 10, few)
+        assert ids.tolist() == nearest(exact, query, 10, few)[0].tolist()
+        assert few[ids].all()
+        assert np.allclose(scores, vectors[ids] @ query, atol=1e-5)
+    assert np.mean(shared) >= 0.9
+    assert len(nearest(lists, query, 500, few)[0]) == few.sum()
+    assert not len(nearest(exact, query, 5, np.zeros(6000, dtype=bool))[0])
+
+
+def test_a_cross_encoder_orders_the_best_hits_anew(index_dir: Path, tmp_path: Path, run: Run) -> None:
+    question, model = "How is missing data handled?", str(tiny_cross_encoder(tmp_path / "cross"))
+    plain = Retriever.open(index_dir).search(question, 30).hits
+    searched = Retriever.open(index_dir, SearchConfig(reranker=model)).search(question, 30).hits
+    assert {h.chunk for h in searched[:20]} == {h.chunk for h in plain[:20]}
+    assert [h.chunk for h in searched[20:]] == [h.chunk for h in plain[20:]]
+    assert [h.chunk for h in searched[:20]] != [h.chunk for h in plain[:20]]
+    pairs = [(question, fold(passage_text(h.chunk))) for h in plain[:20]]
+    own = dict(zip((h.chunk for h in plain), CrossEncoder(model, device="cpu").predict(pairs), strict=False))
+    assert [h.score for h in searched[:20]] == pytest.approx([own[h.chunk] for h in searched[:20]], abs=1e-3)
+    assert [h.score for h in searched] == sorted((h.score for h in searched), reverse=True)
+    found = run("-m", "index", "search", question, "-k", "1", "--reranker", model, "--explain")
+    assert found.returncode == 0, found.stderr
+    assert "reranker #1" in found.stdout
+    one_clear_line(run("-m", "index", "search", question, "--reranker", str(tmp_path)), "no sentence-transformers")
+
+
+def tiny_cross_encoder(folder: Path) -> Path:
+    """A real cross-encoder with random weights and the packaged encoder's tokenizer."""
+    torch.manual_seed(3)
+    sizes = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 64}
+    BertForSequenceClassification(BertConfig(num_labels=1, initializer_range=0.5, **sizes)).save_pretrained(folder)
+    AutoTokenizer.from_pretrained(find_model(DEFAULT_ENCODER).path).save_pretrained(folder)
+    return folder
 
 
 def test_bm25_scores_are_those_of_the_formula() -> None:
