@@ -38,6 +38,15 @@ def main(argv: list[str] | None = None) -> int:
     run.add_argument("--reranker", default="", metavar="MODEL", help="cross-encoder, by name or local path")
     run.set_defaults(run=_run)
 
+    answers = commands.add_parser("answers", help="key facts, citations, verdicts and refusals of answers")
+    answers.add_argument("--questions", type=Path, default=DEFAULT_QUESTIONS, metavar="Q.jsonl")
+    answers.add_argument("--split", default="", help="only questions of this split (dev, test)")
+    answers.add_argument("--index", type=Path, default=default_index_dir(), metavar="DIR")
+    answers.add_argument("--llm", default="extractive", metavar="ENGINE[,ENGINE ...]")
+    answers.add_argument("--answers", type=Path, metavar="A.jsonl", help="score these (from bot batch) instead")
+    answers.add_argument("--out", type=Path, metavar="FILE.json")
+    answers.set_defaults(run=_answers)
+
     beir = commands.add_parser("beir", help="nDCG@10 and Recall@100 on a BEIR folder")
     beir.add_argument("dataset", type=Path, metavar="DATASET_DIR")
     beir.add_argument("--split", default="test")
@@ -99,6 +108,23 @@ def _run(args: argparse.Namespace) -> int:
         _save(result, args.out / "report.json")
         (args.out / "report.md").write_text(markdown(result), encoding="utf-8")
         print(f"report: {args.out}")
+    return 0
+
+
+def _answers(args: argparse.Namespace) -> int:
+    from bot.engine import make_engine
+    from bot.pipeline import Pipeline
+    from eval.answers import evaluate_answers, read_answers
+    from eval.report import answers_table
+
+    questions = read_questions(args.questions, judged=True, split=args.split)
+    made = {str(args.answers): read_answers(args.answers)} if args.answers else {}
+    engines = [] if args.answers else [make_engine(name.strip()) for name in args.llm.split(",")]
+    pipeline = Pipeline.open(args.index)
+    result = evaluate_answers(pipeline, questions, engines, made)
+    result["split"] = args.split or "all"
+    print(answers_table(result))
+    _save(result, args.out)
     return 0
 
 

@@ -50,6 +50,10 @@ class SourceTexts:
         n = self._ids[article_id]
         return Span(n, self._map(n, start), self._map(n, end))
 
+    def text(self, article_id: str, start: int, end: int) -> str:
+        """The original text of a span; empty for an unknown article."""
+        return self._original[self._ids[article_id]][start:end] if article_id in self._ids else ""
+
     def words(self, span: Span) -> int:
         """Words that begin inside the span."""
         return len(self._collapsed[span.text_id][span.start : span.end].split())
@@ -130,6 +134,11 @@ class Judge:
         if not self._groups:
             return 0.0
         return sum(any(found(p, hits) for p in group) for group in self._groups) / len(self._groups)
+
+    def touches(self, hit: Span) -> bool:
+        """Whether the hit overlaps any judged quote."""
+        places = (p for group in self._groups for quote in group for p in quote)
+        return any(p.text_id == hit.text_id and p.start < hit.end and hit.start < p.end for p in places)
 
     def recall_at_words(self, hits: Sequence[Span], budget: int) -> float:
         """Recall of what a reader has seen after `budget` words, the last hit cut short."""

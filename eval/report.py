@@ -57,6 +57,32 @@ def compare_table(result: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def answers_table(result: Mapping[str, Any]) -> str:
+    """Markdown: one row a measure with its 95 % interval, one column an engine; then bounds, verdicts, times."""
+    engines = result["engines"]
+    lines = ["| measure | " + " | ".join(engines) + " |", "|---" * (len(engines) + 1) + "|"]
+    names = list(dict.fromkeys(name for e in engines.values() for name in e["figures"]))
+    for name in names:
+        lines.append(f"| {name} | " + " | ".join(_interval(e["figures"].get(name)) for e in engines.values()) + " |")
+    for name in ("reference answers", "all passages"):
+        cells = [_interval(e["bounds"][name]) for e in engines.values()]
+        lines.append(f"| key facts of {name} | " + " | ".join(cells) + " |")
+    for verdict in ("verbatim", "supported", "unsupported"):
+        cells = [str(e["verdicts"].get(verdict, 0)) for e in engines.values()]
+        lines.append(f"| sentences {verdict} | " + " | ".join(cells) + " |")
+    for name in ("first_token", "total"):
+        cells = [f"{e['timings_ms'].get(name, 0):.0f}" for e in engines.values()]
+        lines.append(f"| median ms, {name.replace('_', ' ')} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def _interval(figure: Mapping[str, float] | None) -> str:
+    if not figure:
+        return ""
+    digits = 1 if figure["mean"] > 1.5 else 3
+    return f"{figure['mean']:.{digits}f} [{figure['low']:.{digits}f}, {figure['high']:.{digits}f}]"
+
+
 def markdown(result: Mapping[str, Any]) -> str:
     """The whole report as Markdown."""
     tests = "\n".join(
@@ -85,6 +111,8 @@ def render_readme(readme: str) -> str:
 
 
 def _table(result: Mapping[str, Any]) -> str:
+    if "engines" in result:
+        return answers_table(result)
     if "modes" in result:
         return retrieval_table(result) + "\n\n" + type_table(result)
     if "rows" in result:
