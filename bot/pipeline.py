@@ -1,4 +1,4 @@
-"""One question, top to bottom: retrieve, gather evidence, draft, check every sentence, cite, answer.
+"""One question, top to bottom: retrieve, gather evidence, see whether it answers, draft, check, cite, answer.
 
 `Pipeline.stream` yields what is known as soon as it is known: the hits, each checked sentence with its
 citations, and at last the `Answer`. Presentation happens elsewhere.
@@ -12,12 +12,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from bot import prompts
+from bot.answerable import ANSWERS, NEAR, answer_score, nearness, title_names
 from bot.engine import Draft, Engine, ExtractiveEngine
 from bot.evidence import Evidence, EvidenceConfig, gather
 from bot.values import Answer, Citation, RefusalReason, Sentence
 from bot.verify import Judgement, Verifier
 from index.query import check_question
-from index.retrieve import Hit, Retrieval, Retriever
+from index.retrieve import Hit, Retriever
 from ingest.errors import BackendError
 
 
@@ -25,15 +26,15 @@ from ingest.errors import BackendError
 class BotConfig:
     """How an answer is made.
 
-    `passages`: hits whose sentences are evidence, scored as `evidence` says. `min_late`, `min_dense`: below
-    both cosines nothing counts as retrieved.
+    `passages`: hits whose sentences are evidence, scored as `evidence` says. `min_near`: below this nearness
+    nothing counts as retrieved. `min_answer`: below this score the evidence does not hold what is asked for.
     `keep_share`: a draft of which less than this share survives the check gives way to quotes.
     """
 
     passages: int = 5
     evidence: EvidenceConfig = field(default_factory=EvidenceConfig)
-    min_late: float = 0.42
-    min_dense: float = 0.26
+    min_near: float = NEAR
+    min_answer: float = ANSWERS
     keep_share: float = 0.5
 
 
@@ -53,6 +54,7 @@ class Said:
     item: bool
 
 
+_TIMINGS = ("retrieve", "first_token", "total")
 Event = Found | Said | Answer
 
 
@@ -61,7 +63,10 @@ class Pipeline:
 
     def __init__(self, retriever: Retriever, config: BotConfig | None = None) -> None:
         self.retriever, self.config = retriever, config or BotConfig()
-        self._verifier = Verifier(retriever.encoder, retriever.index.tokens)
+        index = retriever.index
+        self._verifier = Verifier(retriever.encoder, index.tokens)
+        self._light = retriever.encoder.light_tokens()
+        self._names = title_names([a.title for a in index.articles.values()], index.chunks)
 
     @classmethod
     def open(cls, root: Path, config: BotConfig | None = None) -> Pipeline:
@@ -97,16 +102,25 @@ class Pipeline:
         """
         started = time.perf_counter()
         question = check_question(question)
+        if reply := prompts.small_talk(question):
+            yield _Writer(question_id, question, engine.name, dict.fromkeys(_TIMINGS, 0.0), started).talk(reply)
+            return
         retrieval = self.retriever.search(question, self.config.passages, "full", history, articles)
         timings = {"retrieve": _ms(started), "first_token": _ms(started), "total": 0.0}
         yield Found(retrieval.hits)
         answer = _Writer(question_id, question, engine.name, timings, started)
-        if not self._near(retrieval):
+        tokens = self.retriever.index.tokens
+        near = nearness(retrieval, tokens, self._light)
+        if near < self.config.min_near:
             yield answer.refuse("nothing_retrieved", prompts.NOTHING_RETRIEVED)
             return
-        evidence = gather(
-            retrieval, retrieval.hits, self.retriever.encoder, self.retriever.index.tokens, self.config.evidence
-        )
+        evidence = gather(retrieval, retrieval.hits, self.retriever.encoder, tokens, self.config.evidence)
+        query = retrieval.encoded or self.retriever.encoder.encode_query(retrieval.query)
+        held = answer_score(question, query, tokens.weights(query), evidence, self._names)
+        answer.confidence = round(max(0.0, min(1.0, near * held)), 4)
+        if held < self.config.min_answer:
+            yield answer.refuse("not_supported", prompts.NOT_SUPPORTED, _related(evidence))
+            return
         drafted = kept = 0
         note = ""
         try:
@@ -122,7 +136,9 @@ class Pipeline:
             yield answer.refuse("backend_failed", prompts.backend_failed(str(error)))
             return
         if not kept or kept < self.config.keep_share * drafted:
+            confidence = answer.confidence
             answer = _Writer(question_id, question, engine.name, timings, started)
+            answer.confidence = confidence
             note = prompts.QUOTES_INSTEAD
             for draft in ExtractiveEngine().draft(question, evidence):
                 yield answer.say(draft, self._verifier.judge(draft, evidence))
@@ -130,12 +146,6 @@ class Pipeline:
             yield answer.refuse("not_supported", prompts.NOT_SUPPORTED, _related(evidence))
             return
         yield answer.finish(note)
-
-    def _near(self, retrieval: Retrieval) -> bool:
-        stages = [hit.stages for hit in retrieval.hits]
-        late = max((s["late"][1] for s in stages if "late" in s), default=0.0)
-        dense = max((s["dense"][1] for s in stages if "dense" in s), default=0.0)
-        return late >= self.config.min_late or dense >= self.config.min_dense
 
 
 class _Writer:
@@ -147,6 +157,7 @@ class _Writer:
         self._citations: dict[tuple[str, int, int], Citation] = {}
         self._id, self._question, self._engine = answer_id, question, engine
         self._timings, self._started = timings, started
+        self.confidence = 0.0
 
     def say(self, draft: Draft, judgement: Judgement) -> Said:
         """Add a sentence with a citation for every span that supports it."""
@@ -178,6 +189,7 @@ class _Writer:
             timings_ms=self._timings | {"total": _ms(self._started)},
             items=tuple(self._items),
             note=note,
+            confidence=self.confidence,
         )
 
     def refuse(self, reason: RefusalReason, text: str, related: tuple[Citation, ...] = ()) -> Answer:
@@ -193,7 +205,12 @@ class _Writer:
             engine=self._engine,
             timings_ms=self._timings | {"total": _ms(self._started)},
             related=related,
+            confidence=self.confidence,
         )
+
+    def talk(self, reply: str) -> Answer:
+        """A reply to a greeting or thanks: nothing was looked up, so nothing is cited."""
+        return replace(self.finish(), answer=reply)
 
 
 def join_sentences(sentences: Sequence[Sentence], items: Sequence[bool]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from string import Template
 
 SYSTEM = (
@@ -21,6 +22,29 @@ NOT_SUPPORTED = (
 BACKEND_FAILED = "The language model could not answer: $reason. This says nothing about the articles; try again."
 QUOTES_INSTEAD = "What the model wrote was not supported by the articles, so these are the articles' own words."
 SOME_REMOVED = "Some of what the model wrote was left out: nothing in the articles supports it."
+
+GREETING = (
+    "Hello! Ask me anything that the articles discuss; every sentence of an answer links to the words it rests on."
+)
+WELCOME = "You're welcome. Ask on whenever you like."
+FAREWELL = "Goodbye!"
+_OPENER = r"(?:ok(?:ay)?|great|perfect|cool|nice|wow|awesome|alright|oh|ah|well|and|so|very|many)"
+_FILLER = (
+    r"(?:there|all|everyone|bot|pincite|friend|again|so much|very much|a lot|for (?:that|this|your help|the help))"
+)
+_SMALL_TALK = tuple(
+    (reply, re.compile(rf"(?:{_OPENER}\W+)*(?:{words})(?:\W+{_FILLER})*\W*", re.IGNORECASE))
+    for reply, words in (
+        (GREETING, r"h(?:i|ello|ey|iya|owdy)|good (?:morning|afternoon|evening|day)|greetings|how are you(?: doing)?"),
+        (WELCOME, r"thanks?(?: you)?|thank you|thx|ty|cheers|much appreciated|got it|great|perfect|awesome|nice|cool"),
+        (FAREWELL, r"(?:good)?bye(?: bye)?|see you(?: later)?|good night|farewell"),
+    )
+)
+
+
+def small_talk(message: str) -> str:
+    """The reply to a message that is nothing but a greeting, thanks or a goodbye; else an empty string."""
+    return next((reply for reply, form in _SMALL_TALK if form.fullmatch(message.strip())), "")
 
 
 def user_prompt(question: str, excerpts: list[str]) -> str:

@@ -49,6 +49,7 @@ class Answer:
     timings_ms: Mapping[str, float] = field(default_factory=dict)
     related: tuple[Citation, ...] = ()
     items: tuple[bool, ...] = ()  # which sentences are list items
+    confidence: float = 0.0  # 0..1, how near and how fitting the evidence is; orders answers, is no probability
     note: str = ""  # one line about how the answer came about, when that needs saying
 
     def record(self) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -15,6 +16,7 @@ import Stemmer
 from ingest.text import FUNCTION_WORDS, fold
 
 _WORD = re.compile(r"[^\W_]+(?:['.][^\W_]+)*", re.UNICODE)
+_ACCENTS = re.compile(r"(?<=[a-z])[\u0300-\u036f]+")
 _MAX_WORD = 64  # longer "words" are noise (encoded data) and would cost the stemmer
 
 
@@ -24,8 +26,9 @@ def _stemmer() -> Any:
 
 
 def stems(text: str) -> list[str]:
-    """Folded, lower-cased, stemmed words of a text without stop words, in order."""
-    words = [w.removesuffix("'s") for w in _WORD.findall(fold(text).lower())]
+    """Folded, lower-cased, stemmed words of a text without stop words and Latin accents, in order."""
+    plain = unicodedata.normalize("NFC", _ACCENTS.sub("", unicodedata.normalize("NFD", fold(text).lower())))
+    words = [w.removesuffix("'s") for w in _WORD.findall(plain)]
     stemmed: list[str] = _stemmer().stemWords([w[:_MAX_WORD] for w in words if w not in FUNCTION_WORDS])
     return stemmed
 

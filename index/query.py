@@ -19,7 +19,13 @@ _POINTING = frozenset(
     another instead also else more again
     """.split()  # noqa: SIM905
 )
-_OPENING = frozenset(("and", "but", "so", "ok", "okay"))
+_WORD_ANY_CASE = re.compile(r"[A-Za-z0-9][A-Za-z0-9'-]*")
+# A question with its own verb stands alone with this many content words, one fewer if it names somebody.
+_WHOLE = re.compile(
+    r"(?:who|what|when|where|which|why|how)\b.*\b(?:is|are|was|were|do|does|did|has|have|can|could|should|would|will)\b"
+)
+_WHOLE_CONTENT = 3
+_OPENING = frozenset(("and", "but", "so", "ok", "okay", "elaborate"))
 
 
 def check_question(question: object) -> str:
@@ -42,7 +48,12 @@ def leans(question: str) -> bool:
     """Whether a message may need the turns before it: it points back ("it", "those", "and ...") or is short."""
     words = _WORD.findall(fold(question).lower())
     content = sum(w not in FUNCTION_WORDS for w in words)
-    return content <= _SHORT or words[0] in _OPENING or any(w in _POINTING for w in words)
+    if words[0] in _OPENING or any(w in _POINTING for w in words):
+        return True
+    if _WHOLE.match(" ".join(words)):
+        named = any(w[0].isupper() for w in _WORD_ANY_CASE.findall(fold(question))[1:] if w != "I")
+        return content < _WHOLE_CONTENT - named
+    return content <= _SHORT
 
 
 def search_text(question: str, history: Sequence[Mapping[str, str]] = ()) -> str:

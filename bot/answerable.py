@@ -1,0 +1,130 @@
+"""Does the evidence hold what the question asks for, about what it asks?
+
+Nearness does not tell: a question that comes close to the subject is near to some passage by construction.
+So the kind of thing asked for (`bot.asked`) is looked for in the evidence, and where it stands it must be about
+the same thing: its surroundings cover the question nearly as well as the best place does, and name whom the
+question names.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Collection, Iterable, Sequence
+
+import numpy as np
+
+from bot.asked import Asked, asked, holds
+from bot.evidence import Evidence
+from index.encode import Encoded
+from index.late import TokenStore
+from index.lexical import stems
+from index.retrieve import Retrieval
+from ingest.values import Chunk
+
+ANSWERS = 0.8  # `answer_score` at or above which the evidence counts as an answer
+NEAR = 0.73  # `nearness` at or above which anything counts as retrieved
+_DENSE, _LENGTH = 0.23, 0.12  # weights beside late interaction, fitted on two corpora (eval/LOG.md)
+_WORD = re.compile(r"[^\W\d_][\w'’-]*")
+
+
+def title_names(titles: Iterable[str], chunks: Iterable[Chunk]) -> frozenset[str]:
+    """Stems of the words of titles that the texts never write in lower case, so that they must be names, and that
+    do not stand in most titles.
+    """
+    titles = list(titles)
+    common: set[str] = set()
+    for chunk in chunks:
+        common.update(w for w in _WORD.findall(chunk.text) if w[0].islower())
+    usual = set(stems(" ".join(common)))
+    counts: dict[str, int] = {}
+    for title in titles:
+        for stem in {s for w in _WORD.findall(title) if w[0].isupper() for s in stems(w)}:
+            counts[stem] = counts.get(stem, 0) + 1
+    return frozenset(s for s, n in counts.items() if s not in usual and n <= max(1, len(titles) // 2))
+
+
+def nearness(retrieval: Retrieval, store: TokenStore, light: np.ndarray) -> float:
+    """How near the passages are to the query: the best late-interaction and dense cosines, and the logarithm of the
+    number of the query's content tokens, since short queries find high cosines anywhere. `light` (vocabulary,) bool
+    marks tokens without content.
+    """
+    if retrieval.encoded is None or not retrieval.hits:
+        return 0.0
+    ids = retrieval.encoded.token_ids
+    content = int((~light[ids] & (store.idf[ids] >= 0)).sum())
+    late, dense = (
+        max((h.stages[s][1] for h in retrieval.hits if s in h.stages), default=0.0) for s in ("late", "dense")
+    )
+    return late + _DENSE * dense + _LENGTH * math.log(max(1, content))
+
+
+def answer_score(
+    question: str, query: Encoded, weights: np.ndarray, evidence: Sequence[Evidence], names: Collection[str]
+) -> float:
+    """How far the evidence holds what is asked for, in 0..1; 1 when the question asks for no particular kind.
+
+    For each kind asked for the best place counts: coverage of the query by the place and its surroundings over the
+    best coverage anywhere, lowered when names of the question are missing there. Several kinds are averaged.
+    """
+    wanted = asked(question)
+    if not wanted:
+        return 1.0
+    if not evidence:
+        return 0.0
+    best = [(e.encoded.tokens @ query.tokens.T).max(axis=0) for e in evidence]
+    around = [_surroundings(evidence, n) for n in range(len(evidence))]
+    covered = np.array([np.max([best[k] for k in near], axis=0) @ weights for near in around])
+    named = _names(question) | (set(stems(question)) & set(names))
+    scores = [_best_place(kind, evidence, around, covered / covered.max(), named) for kind in wanted]
+    return float(np.mean(scores))
+
+
+def _best_place(
+    kind: Asked, evidence: Sequence[Evidence], around: Sequence[Sequence[int]], covered: np.ndarray, named: set[str]
+) -> float:
+    score = 0.0
+    for n, piece in enumerate(evidence):
+        if not holds(piece.text, kind) and not (kind.kind == "count" and _lists(evidence, n, kind)):
+            continue
+        share = 1.0
+        if named:
+            place = [piece.chunk.article, piece.chunk.section, *(evidence[k].text for k in around[n])]
+            share = len(named & set(stems(" ".join(place)))) / len(named)
+        score = max(score, float(covered[n]) * (0.5 + 0.5 * share))
+    return score
+
+
+def _surroundings(evidence: Sequence[Evidence], n: int) -> list[int]:
+    """The piece, the one before it, and the nearest label or heading above it in its passage."""
+    near = [n]
+    for k in range(n - 1, -1, -1):
+        if evidence[k].chunk is not evidence[n].chunk:
+            break
+        if k == n - 1:
+            near.append(k)
+        if evidence[k].heading or evidence[k].leads:
+            near.append(k)
+            break
+    return near
+
+
+def _lists(evidence: Sequence[Evidence], n: int, kind: Asked) -> bool:
+    """Whether the piece is a label that names the counted things, with at least two items below it."""
+    piece = evidence[n]
+    if not (piece.heading or piece.leads) or not set(stems(kind.of)) & set(stems(piece.text)):
+        return False
+    below = [e.item and e.chunk is piece.chunk for e in evidence[n + 1 : n + 4]]
+    return sum(below) >= 2
+
+
+def _names(question: str) -> set[str]:
+    """Stems of the words that are capitalised within a sentence, or within the word."""
+    found: set[str] = set()
+    for match in _WORD.finditer(question):
+        word, before = match.group(), question[: match.start()].rstrip()
+        opens = not before or before[-1] in ".?!:"
+        inner = any(c.isupper() for c in word[1:])
+        if inner or (word[0].isupper() and not opens and word.split("'")[0].split("’")[0] != "I"):
+            found.update(stems(word))
+    return found

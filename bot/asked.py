@@ -1,0 +1,126 @@
+"""What kind of thing a question asks for, and whether a text holds such a thing.
+
+A question that asks "how long" is not answered by a passage without a duration, however near it is. Kinds are
+told by the form of the question alone; most questions ask for none of them.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from index.lexical import stems
+from ingest.text import fold, sentence_spans
+
+_WORDS = (
+    "one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|fifteen|twenty|thirty|forty|fifty|half|several|"
+    "few|dozens?|hundreds?|thousands?|millions?|billions?"
+)
+_NUMBER = rf"(?:\d[\d,.]*\s?(?:k|m|bn|million|billion|thousand|hundred)?|{_WORDS})"
+_TIME = r"(?:milli|micro|nano)?(?:seconds?|secs?|minutes?|mins?|hours?|hrs?|days?|weeks?|months?|years?|yrs?|ms)"
+_UNIT = rf"{_TIME}|percent|kilomet\w+|miles|dollars|euros|gigabytes?|megabytes?|gb|mb|km|kwh|watts|degrees|tokens|words"
+_LABEL = "question|week|day|step|round|tip|section|part|chapter|phase|category|stage|module|lesson|table|figure|q"
+_VERB = (
+    "do|does|did|are|is|was|were|has|have|had|can|could|should|will|would|must|may|there|in|of|at|on|for|to|with|per|"
+    "and|or|it|they|we|you|i|the|a|an"
+)
+# kind -> the form of the question, and the form of a text that holds such a thing. A group in the question's form
+# is what is counted or measured; `{of}` in the text's form stands for it.
+_KINDS: dict[str, tuple[str, str]] = {
+    "code": (
+        r"\b(?:show|give|write|paste|print|provide|share|see|need|want)\b.*\b(?:code|snippet|script|listing|"
+        r"(?:python|java|sql|c\+\+|r)\s(?:function|class|query|implementation))\b|\bcode (?:for|of|that)\b",
+        r"(?-i:^\s*(?:def \w+\(|class \w+[(:]|import \w+|from [\w.]+ import |SELECT |(?:const|let|var) \w.*[={(]))"
+        r"|\w\(\w*\)\s*[;{]|=>|```|^\s*\w+ = \w+[.(\[]",
+    ),
+    "formula": (
+        r"\bformula\b|\bbig-?o\b|\bclosed[- ]form\b",
+        r"[=∑√∏∫≈≤≥^]|\bO\s?\(|\\frac|\bdivided by\b|\bsum of\b",
+    ),
+    "label": (
+        rf"\b(?:what|which|where|how|show|give|tell|list)\b.*\b(?:{_LABEL})\s?#?(\d+)\b",
+        rf"(?:\b(?:{_LABEL})\s?#?|^\s*){{of}}\b",
+    ),
+    "money": (
+        r"\bhow much\b.*\b(?:earns?|pays?|paid|costs?|makes?|charges?|salary|spend)\b|\bhow expensive\b|"
+        r"\b(?:what|which|how)\b.*\b(?:salary|salaries|wages?|compensation|earns?|stipend|tuition)\b|"
+        r"\bwhat (?:does|do|did|is|are)\b.*\b(?:pays?|paid|charges?|price of|fee|cost of|costs?)\b(?! function)",
+        r"[$€£₹¥]\s?\d|\b\d[\d,.]*\s?k\b|\b\d[\d,.]*\s?(?:usd|eur|gbp|inr|dollars|euros|pounds|lakhs?|cents)\b",
+    ),
+    "duration": (
+        rf"\bhow long (?!should|must|can|is the|are the)|\bhow (?:many|much) (?:{_TIME}|time)\b",
+        rf"\b{_NUMBER}(?:\s?(?:-|to|or|and)\s?{_NUMBER})?[\s-]?\+?(?:more |full |business )?{_TIME}\b",
+    ),
+    "date": (
+        r"\b(?:what|which) (?:year|date|month|decade)\b|\bwhen (?:was|were|did)\b|\bsince when\b",
+        r"\b(?:1\d|20)\d\d\b|\b(?:january|february|march|april|june|july|august|september|october|november|december|"
+        r"century|today|yesterday|(?:last|this) (?:year|month|week))\b",
+    ),
+    "share": (
+        r"\b(?:what|which) (?:percentage|percent|share|fraction|proportion)\b|\b(?:acceptance|pass|success) rate\b",
+        r"\d\s?%|\bpercent\b|\b(?:half|third|quarter|all|none|most|majority) of\b|\b\d+ (?:in|of|out of) \d+",
+    ),
+    "score": (
+        r"\b(?:what|which) (?:[\w-]+ ){0,2}(?:accuracy|precision|recall|f1|f1-score|auc|rmse|mae|score|rate|latency|"
+        r"throughput)\b (?:figure )?.*\b(?:did|reach\w*|achiev\w*|report\w*|hit|target)\b",
+        r"\d",
+    ),
+    "measure": (rf"\bin ({_UNIT})\b(?! (?:of|that|which))", r"\d\s?-?{of}"),
+    "person": (
+        r"\bwho (?:is|was|were|are) the\b.*\b(?:ceo|cto|founders?|authors?|inventors?|presidents?|heads?|directors?|"
+        r"creators?)\b|\bwho (?:wrote|founded|invented|created|discovered|authored)\b",
+        r"(?-i:[A-Z][\w’'-]+\.? (?:[A-Z]\. )?[A-Z][\w’'-]+)",
+    ),
+    "link": (
+        r"\b(?:what|which|give|show|send|share)\b.*\b(?:url|link|website|web page|e-?mail address|phone number)\b",
+        r"https?://|www\.|\w@\w|\.(?:com|org|ai|io)\b|\d{3}[-\s]\d{3}",
+    ),
+    "count": (rf"\bhow many (?!{_TIME}|times\b)((?:(?!(?:{_VERB})\b)[\w'-]+ ?){{1,4}})", ""),
+}
+_ASKS = {kind: re.compile(form) for kind, (form, _held) in _KINDS.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """`kind` of thing asked for, and what it is of: the unit, the counted noun, the number of a label."""
+
+    kind: str
+    of: str = ""
+
+
+def asked(question: str) -> tuple[Asked, ...]:
+    """Every kind of thing that the question's asking sentences ask for, told by their form."""
+    text = fold(question).lower()
+    sentences = [text[a:b] for a, b in sentence_spans(text)]
+    asking = [s for s in sentences if s.rstrip("\"')").endswith("?")]
+    found = []
+    for sentence in asking or sentences:
+        for kind, form in _ASKS.items():
+            if match := form.search(sentence):
+                groups = [g for g in match.groups() if g]
+                found.append(Asked(kind, groups[-1].split()[-1] if groups else ""))
+    return tuple(dict.fromkeys(found))
+
+
+def holds(text: str, wanted: Asked) -> bool:
+    """Whether the text holds a thing of the wanted kind."""
+    plain = fold(text)
+    if wanted.kind == "count":
+        return _counted(plain, wanted.of)
+    form = _KINDS[wanted.kind][1].replace("{of}", re.escape(wanted.of.rstrip("s")))
+    return bool(re.search(form, plain, re.IGNORECASE | re.MULTILINE))
+
+
+def _counted(text: str, of: str) -> bool:
+    """A number among the few words before one of the counted things, in the same sentence."""
+    noun = set(stems(of))
+    words = text.lower().split()
+    for n, word in enumerate(words[:-1]):
+        if not re.fullmatch(rf"[(\"'~]*{_NUMBER}(?:-{_NUMBER})?\+?[)\"',]*", word):
+            continue
+        for after in words[n + 1 : n + 5]:
+            if noun & set(stems(after)):
+                return True
+            if after.endswith((".", ":", ";", "?", "!")) and "." not in after[:-1]:
+                break
+    return False
