@@ -24,6 +24,7 @@ from ingest.values import Chunk
 
 ANSWERS = 0.8  # `answer_score` at or above which the evidence counts as an answer
 NEAR = 0.73  # `nearness` at or above which anything counts as retrieved
+_SAME_QUESTION = 0.65  # coverage of the query by a question of the source that asks the same
 _DENSE, _LENGTH = 0.23, 0.12  # weights beside late interaction, fitted on two corpora (eval/LOG.md)
 _WORD = re.compile(r"[^\W\d_][\w'’-]*")
 
@@ -62,22 +63,26 @@ def nearness(retrieval: Retrieval, store: TokenStore, light: np.ndarray) -> floa
 def answer_score(
     question: str, query: Encoded, weights: np.ndarray, evidence: Sequence[Evidence], names: Collection[str]
 ) -> float:
-    """How far the evidence holds what is asked for, in 0..1; 1 when the question asks for no particular kind.
+    """How far the evidence holds what is asked for, in 0..1; 1 when nothing speaks against it.
 
+    Where the place nearest to the question only asks it (an interview question listed without an answer), the score
+    is how near the best other place comes.
     For each kind asked for the best place counts: coverage of the query by the place and its surroundings over the
-    best coverage anywhere, lowered when names of the question are missing there. Several kinds are averaged.
+    best coverage anywhere, lowered when names of the question are missing there; names that stand elsewhere in
+    the passage count half. Several kinds are averaged.
     """
     wanted = asked(question)
-    if not wanted:
-        return 1.0
     if not evidence:
         return 0.0
     best = [(e.encoded.tokens @ query.tokens.T).max(axis=0) for e in evidence]
+    merely = _merely_asked(question, evidence, np.array([b @ weights for b in best]))
+    if not wanted:
+        return merely
     around = [_surroundings(evidence, n) for n in range(len(evidence))]
     covered = np.array([np.max([best[k] for k in near], axis=0) @ weights for near in around])
     named = _names(question) | (set(stems(question)) & set(names))
     scores = [_best_place(kind, evidence, around, covered / covered.max(), named) for kind in wanted]
-    return float(np.mean(scores))
+    return min(merely, float(np.mean(scores)))
 
 
 def _best_place(
@@ -90,9 +95,32 @@ def _best_place(
         share = 1.0
         if named:
             place = [piece.chunk.article, piece.chunk.section, *(evidence[k].text for k in around[n])]
-            share = len(named & set(stems(" ".join(place)))) / len(named)
+            here = set(stems(" ".join(place)))
+            share = (len(named & here) + 0.5 * len(named & set(stems(piece.chunk.text)) - here)) / len(named)
         score = max(score, float(covered[n]) * (0.5 + 0.5 * share))
     return score
+
+
+def _merely_asked(question: str, evidence: Sequence[Evidence], own: np.ndarray) -> float:
+    """1, or where a question without an answer covers the query far best, what else covers it relative to that."""
+    if "question" in set(stems(question)):
+        return 1.0
+    unanswered = np.array([_unanswered(evidence, n) for n in range(len(evidence))])
+    others = ~unanswered & np.array([not e.heading for e in evidence])
+    if not unanswered.any() or not others.any() or own[unanswered].max() < _SAME_QUESTION:
+        return 1.0
+    return min(1.0, float(own[others].max() / own[unanswered].max()))
+
+
+def _unanswered(evidence: Sequence[Evidence], n: int) -> bool:
+    """Whether the piece is a question with nothing below it: the passage ends, or the next item of its list comes."""
+    piece = evidence[n]
+    if piece.heading or not piece.text.rstrip("\"'”’) \n").endswith("?"):
+        return False
+    if n + 1 == len(evidence) or evidence[n + 1].chunk is not piece.chunk:
+        return True
+    after = evidence[n + 1]
+    return piece.item and after.item and after.indent <= piece.indent
 
 
 def _surroundings(evidence: Sequence[Evidence], n: int) -> list[int]:

@@ -35,7 +35,7 @@ _KINDS: dict[str, tuple[str, str]] = {
     ),
     "formula": (
         r"\bformula\b|\bbig-?o\b|\bclosed[- ]form\b",
-        r"[=∑√∏∫≈≤≥^]|\bO\s?\(|\\frac|\bdivided by\b|\bsum of\b",
+        r"[=∑√∏∫≈≤≥^]|\bO\s?\(|\\frac|\bdivided by\b|\b(?:sum|ratio|mean) of\b|\w\s?/\s?[\w(]",
     ),
     "label": (
         rf"\b(?:what|which|where|how|show|give|tell|list)\b.*\b(?:{_LABEL})\s?#?(\d+)\b",

@@ -15,11 +15,13 @@ import numpy as np
 from index.encode import Encoded, Encoder
 from index.late import TokenStore
 from index.retrieve import Hit, Retrieval
+from ingest.tables import table_rows
 from ingest.text import sentence_spans, squeeze
 from ingest.values import Chunk
 
 _GLUED_LABEL = re.compile(r"[A-Z][\w’' ()-]{1,48}:(?=[^\s\d/])")
 _ASIDE = re.compile(r"^why\b.*\b(?:ask|asks|asked|matter|matters)\b|^tips? for answering", re.IGNORECASE)
+CELL_GAP = "\u2003"
 _MARKER = re.compile(r"(?:[•✔✓◦▪*\-–]|\(?\d{1,3}[.)])\s+")
 
 
@@ -39,14 +41,17 @@ class Evidence:
     text: str  # exactly the span
     score: float
     indent: int
-    item: bool
+    item: bool  # a list item, or a row of a table
     leads: bool
     heading: bool
+    row: bool
     encoded: Encoded = field(repr=False, compare=False)
 
     @property
     def clean(self) -> str:
-        """The text on one line, without its list marker."""
+        """The text on one line, without its list marker; the cells of a table's row stand an em space apart."""
+        if self.row:
+            return CELL_GAP.join(squeeze(cell) for cell in self.text.split("\n") if cell.strip())
         text = squeeze(self.text)
         return text[m.end() :] if (m := _MARKER.match(text)) else text
 
@@ -79,16 +84,16 @@ def gather(
     config = config or EvidenceConfig()
     query = retrieval.encoded or encoder.encode_query(retrieval.query)
     weights = store.weights(query)
-    spans = [(hit, start, end) for hit in hits for start, end in _spans(hit.chunk)]
-    texts = [hit.chunk.text[start - hit.chunk.start : end - hit.chunk.start] for hit, start, end in spans]
+    spans = [(hit, start, end, row) for hit in hits for start, end, row in _spans(hit.chunk)]
+    texts = [hit.chunk.text[start - hit.chunk.start : end - hit.chunk.start] for hit, start, end, _row in spans]
     rows = dict(encoder.encode_passages([squeeze(t) for t in texts], 256))
     own = [coverage(query, [rows[n]], weights)[0] for n in range(len(spans))]
     evidence: list[Evidence] = []
     label = ""
-    for n, ((hit, start, end), text) in enumerate(zip(spans, texts, strict=True)):
+    for n, ((hit, start, end, row), text) in enumerate(zip(spans, texts, strict=True)):
         near = [own[k] for k in (n - 1, n + 1) if 0 <= k < len(spans) and spans[k][0] is hit]
         blended = own[n] if not near else (1 - config.neighbours) * own[n] + config.neighbours * sum(near) / len(near)
-        item, leads = bool(_MARKER.match(text)), text.rstrip().endswith((":", "?"))
+        item, leads = row or bool(_MARKER.match(text)), not row and text.rstrip().endswith((":", "?"))
         heading = end <= hit.chunk.body
         if n == 0 or spans[n - 1][0] is not hit:
             label = hit.chunk.headings[-1] if hit.chunk.headings else ""
@@ -108,18 +113,23 @@ def gather(
                 item=item,
                 leads=leads,
                 heading=heading,
+                row=row,
                 encoded=rows[n],
             )
         )
     return evidence
 
 
-def _spans(chunk: Chunk) -> list[tuple[int, int]]:
-    spans = []
-    base = chunk.start
-    for start, end in sentence_spans(chunk.text):
-        spans.extend(_split_lines(chunk.text, start, end, base))
-    return spans
+def _spans(chunk: Chunk) -> list[tuple[int, int, bool]]:
+    """Spans of the sentences, list items and table rows of a chunk, in order, and which of them are rows."""
+    rows = [(row[0][0], row[-1][1]) for row in table_rows(chunk.text, chunk.body - chunk.start)]
+    spans = [(chunk.start + a, chunk.start + b, True) for a, b in rows]
+    at = 0
+    for begin, end in [*rows, (len(chunk.text), len(chunk.text))]:
+        for a, b in sentence_spans(chunk.text, at, begin):
+            spans.extend((x, y, False) for x, y in _split_lines(chunk.text, a, b, chunk.start))
+        at = end
+    return sorted(spans)
 
 
 def _split_lines(text: str, start: int, end: int, base: int) -> list[tuple[int, int]]:

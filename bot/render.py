@@ -13,6 +13,7 @@ import unicodedata
 from collections.abc import Sequence
 from urllib.parse import quote, unquote
 
+from bot.evidence import CELL_GAP
 from bot.values import Answer, Citation, Sentence
 from index.retrieve import Hit
 from ingest.errors import QuestionError
@@ -36,7 +37,8 @@ def escape(text: str) -> str:
 
 def inert(text: str) -> str:
     """Text made inert for Markdown: nothing in it formats, links or starts a tag."""
-    return _MARKDOWN.sub(r"\\\1", squeeze(printable(text)))
+    cells = (squeeze(cell) for cell in printable(text).split(CELL_GAP))
+    return _MARKDOWN.sub(r"\\\1", CELL_GAP.join(cells))
 
 
 # --- terminal --------------------------------------------------------------------------------------------
