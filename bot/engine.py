@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from bot.evidence import Evidence
+from bot.lists import Listing, best_list, questions_asked, wants_list, wants_questions
 from ingest.errors import PinciteError
 
 _MARKERS = r"\s*\[\d+(?:\s*,\s*\d+)*\]"  # a model's own citations, [2] or [1, 3]: the pipeline makes real ones
@@ -19,6 +20,8 @@ _END = re.compile(  # after a sentence, its closing quote and its markers; not a
     rf"(?:(?<=[.!?])(?<!^\d[.])(?<!^\d\d[.])|(?<=[.!?][\"'”’)]))(?:{_MARKERS})*\s+(?=[A-Z“\"'(\d-])|\n+",
     re.MULTILINE,
 )
+_ABOUT_ASIDES = re.compile(r"\b(?:asked?|asks|interviewers?|tips?|webinar|register|sign up|help)\b", re.IGNORECASE)
+_FOCUS = 0.85  # share of the best score that a further sentence must reach
 _BULLET = re.compile(r"^(?:[-*•]|\d{1,2}[.)])\s+")
 
 
@@ -46,13 +49,22 @@ class ExtractiveEngine:
 
     name = "extractive"
 
-    def __init__(self, max_words: int = 90) -> None:
-        self.max_words = max_words
+    def __init__(self, max_words: int = 90, max_list_words: int = 160) -> None:
+        self.max_words, self.max_list_words = max_words, max_list_words
 
     def draft(self, question: str, evidence: Sequence[Evidence]) -> Iterator[Draft]:
-        """Quote the chosen evidence; see `choose`."""
+        """Quote the chosen evidence; see `choose`. A question that asks for a list gets a whole one."""
+        listing = None
+        if wants_questions(question):
+            listing = questions_asked(question, evidence)
+        elif wants_list(question):
+            listing = best_list(question, evidence)
+        if listing:
+            yield from _quote_list(listing, evidence, self.max_list_words)
+            return
         by_place = {e.place: e for e in evidence}
-        chosen = choose(evidence, self.max_words)
+        wanted = _ABOUT_ASIDES.search(question)
+        chosen = choose([e for e in evidence if wanted or not e.aside], self.max_words)
         told: set[int] = set()
         for piece in chosen:
             parts: tuple[Evidence, ...] = (piece,)
@@ -81,9 +93,37 @@ def _drafts(text: str) -> Iterator[Draft]:
         yield Draft(bare, item=bare != text)
 
 
+def _quote_list(listing: Listing, evidence: Sequence[Evidence], max_words: int) -> Iterator[Draft]:
+    """The label, then the items; an item that only announces takes along what stands right below it."""
+    words = 0
+    if listing.label:
+        words += listing.label.words
+        yield Draft(listing.label.clean, (listing.label,))
+    own = {item.place for item in listing.items}
+    short = all(item.words <= 6 for item in listing.items)
+    for item in listing.items:
+        parts = [item]
+        following = (e for e in evidence[item.place + 1 :])
+        for piece in following if item.leads or short else ():
+            below = piece.place not in own and piece.chunk is item.chunk and not piece.heading and not piece.leads
+            if not below or len(parts) > (3 if item.leads else 1):
+                break
+            parts.append(piece)
+        length = sum(p.words for p in parts)
+        if words + length > max_words:
+            parts, length = [item], item.words
+        if words + length > max_words:
+            return
+        words += length
+        yield Draft(" ".join(p.clean for p in parts), tuple(parts), True)
+
+
 def choose(evidence: Sequence[Evidence], max_words: int) -> list[Evidence]:
-    """The best evidence within `max_words`, near-repeats left out, back in reading order."""
+    """The best evidence within `max_words`, what scores far below the best and near-repeats left out, back in
+    reading order.
+    """
     ranked = sorted((e for e in evidence if not e.heading and not e.leads), key=lambda e: (-e.score, e.place))
+    ranked = [e for e in ranked if e.score >= _FOCUS * ranked[0].score]
     chosen: list[Evidence] = []
     seen: list[set[str]] = []
     words = 0
@@ -103,6 +143,7 @@ def choose(evidence: Sequence[Evidence], max_words: int) -> list[Evidence]:
 
 def _introduces(lead: Evidence, piece: Evidence) -> bool:
     same = lead.chunk.chunk_id == piece.chunk.chunk_id
+    same = same and not lead.text.rstrip().endswith("?")
     return same and lead.leads and lead.item and lead.indent < piece.indent and lead.words <= 8
 
 

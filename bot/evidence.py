@@ -16,11 +16,17 @@ from index.encode import Encoded, Encoder
 from index.late import TokenStore
 from index.retrieve import Hit, Retrieval
 from ingest.tables import table_rows
-from ingest.text import sentence_spans, squeeze
+from ingest.text import fold, sentence_spans, squeeze
 from ingest.values import Chunk
 
 _GLUED_LABEL = re.compile(r"[A-Z][\w’' ()-]{1,48}:(?=[^\s\d/])")
 _ASIDE = re.compile(r"^why\b.*\b(?:ask|asks|asked|matter|matters)\b|^tips? for answering", re.IGNORECASE)
+_PROMOTION = re.compile(
+    r"\bregister (?:now|for|here|today)\b|\bsign up\b|\bsubscribe\b|\bwebinar\b|\benroll? (?:now|today|in our)\b|"
+    r"\bclick here\b|\bfollow us\b|\bcontact us\b|\bbook (?:a|your) (?:call|demo|session|slot)\b|\bfree trial\b|"
+    r"\bgood luck\b|\bwe(?:'re| are) (?:always )?here to help\b|\bhere to help you every step\b|\bdiscount\b.*\bcode\b",
+    re.IGNORECASE,
+)
 CELL_GAP = "\u2003"
 _MARKER = re.compile(r"(?:[•✔✓◦▪*\-–]|\(?\d{1,3}[.)])\s+")
 
@@ -45,6 +51,7 @@ class Evidence:
     leads: bool
     heading: bool
     row: bool
+    aside: bool  # talks about the question, or advertises, instead of answering
     encoded: Encoded = field(repr=False, compare=False)
 
     @property
@@ -99,6 +106,7 @@ def gather(
             label = hit.chunk.headings[-1] if hit.chunk.headings else ""
         if heading or (leads and not item):
             label = text
+        aside = bool(_ASIDE.search(label) or _ASIDE.search(text) or _PROMOTION.search(fold(text)))
         score = (1 - config.prior) * blended + config.prior * hit.stages.get("late", (0, blended))[1]
         evidence.append(
             Evidence(
@@ -108,12 +116,13 @@ def gather(
                 start=start,
                 end=end,
                 text=text,
-                score=score - (config.aside if _ASIDE.search(label) else 0.0),
+                score=score - (config.aside if aside else 0.0),
                 indent=_indent(hit.chunk, start),
                 item=item,
                 leads=leads,
                 heading=heading,
                 row=row,
+                aside=aside,
                 encoded=rows[n],
             )
         )

@@ -15,6 +15,7 @@ from bot import prompts
 from bot.answerable import ANSWERS, NEAR, answer_score, nearness, title_names
 from bot.engine import Draft, Engine, ExtractiveEngine
 from bot.evidence import Evidence, EvidenceConfig, gather
+from bot.lists import rest_of_section
 from bot.values import Answer, Citation, RefusalReason, Sentence
 from bot.verify import Judgement, Verifier
 from index.query import check_question
@@ -73,6 +74,10 @@ class Pipeline:
         """Open the index in `root`; raises `StoreError` when there is none."""
         return cls(Retriever.open(root), config)
 
+    def _rest(self, question: str, hits: Sequence[Hit]) -> list[Hit]:
+        articles = {hit.chunk.article_id for hit in hits}
+        return rest_of_section(question, hits, (c for c in self.retriever.index.chunks if c.article_id in articles))
+
     def ask(
         self,
         question: str,
@@ -114,7 +119,8 @@ class Pipeline:
         if near < self.config.min_near:
             yield answer.refuse("nothing_retrieved", prompts.NOTHING_RETRIEVED)
             return
-        evidence = gather(retrieval, retrieval.hits, self.retriever.encoder, tokens, self.config.evidence)
+        passages = [*retrieval.hits, *self._rest(question, retrieval.hits)]
+        evidence = gather(retrieval, passages, self.retriever.encoder, tokens, self.config.evidence)
         query = retrieval.encoded or self.retriever.encoder.encode_query(retrieval.query)
         held = answer_score(question, query, tokens.weights(query), evidence, self._names)
         answer.confidence = round(max(0.0, min(1.0, near * held)), 4)
