@@ -22,7 +22,7 @@ from bot.engine import Engine, make_engine
 from bot.values import Answer, Citation
 from index.config import DEFAULT_CORPUS, default_index_dir
 from ingest.cli import fail_clearly
-from ingest.errors import PinciteError
+from ingest.errors import BackendError, PinciteError
 
 if TYPE_CHECKING:
     from bot.pipeline import Pipeline
@@ -40,6 +40,22 @@ EXAMPLES = [
     "Compare how L1 and L2 regularization behave.",
     "Which salary range does the comparison table give for AI engineers?",
 ]
+
+
+def engine_choices() -> list[tuple[str, str]]:
+    """Engines as (what it means for the person, name), the one that `auto` takes first. A hosted model is offered
+    when the environment configures one.
+    """
+    from bot.hosted import HostedEngine, hosted_configured
+
+    if not hosted_configured():
+        return ENGINES
+    try:
+        hosted = HostedEngine()
+    except BackendError:
+        return ENGINES
+    title = f"Hosted model {hosted.name.partition(':')[2]} — every sentence checked; your question {hosted.destination}"
+    return [(title, "hosted"), *ENGINES]
 
 
 class Service:
@@ -118,7 +134,8 @@ def build_page(service: Service) -> gr.Blocks:
                     )
                     send = gr.Button("Ask", variant="primary", scale=1, min_width=80, elem_id="send")
                     stop = gr.Button("Stop", scale=1, min_width=80)
-                engine = gr.Dropdown(ENGINES, value="extractive", label="How answers are written")
+                choices = engine_choices()
+                engine = gr.Dropdown(choices, value=choices[0][1], label="How answers are written")
                 gr.Examples(EXAMPLES, inputs=question, label="Try")
             with gr.Column(scale=4, min_width=320), gr.Tabs(elem_id="side") as side:
                 with gr.Tab("Sources", id="sources"):
@@ -194,14 +211,15 @@ def _respond(
             else:
                 body, citations = _finished(event)
                 cards = () if event.refusal_reason == "nothing_retrieved" else hits
-                yield "", [*shown, _reply(body)], render.source_cards(cards, citations), gr.skip()
+                panel = render.source_cards(cards, citations) if event.refused or citations else gr.skip()
+                yield "", [*shown, _reply(body)], panel, gr.skip()
     except PinciteError as error:
         yield text, [*shown, _reply(render.inert(str(error)))], gr.skip(), gr.skip()
 
 
 def _finished(answer: Answer) -> tuple[str, list[Citation]]:
     """The final text of an answer (it may replace what was streamed) and its citations."""
-    body, listed = "", False
+    body, listed = "" if answer.sentences or answer.refused else render.inert(answer.answer), False
     for sentence, item in zip(answer.sentences, answer.items, strict=True):
         body += render.chat_sentence(sentence, answer.citations, item, listed, not body)
         listed = item

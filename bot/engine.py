@@ -21,7 +21,8 @@ _END = re.compile(  # after a sentence, its closing quote and its markers; not a
     re.MULTILINE,
 )
 _ABOUT_ASIDES = re.compile(r"\b(?:asked?|asks|interviewers?|tips?|webinar|register|sign up|help)\b", re.IGNORECASE)
-_FOCUS = 0.85  # share of the best score that a further sentence must reach
+_PRONOUN = re.compile(r"(?:it|this|they|these|those|that|he|she|such)\b(?!['’]?s (?:a|an|the)\b)", re.IGNORECASE)
+_FOCUS = 0.82  # share of the best score that a further sentence must reach
 _BULLET = re.compile(r"^(?:[-*•]|\d{1,2}[.)])\s+")
 
 
@@ -69,10 +70,10 @@ class ExtractiveEngine:
         for piece in chosen:
             parts: tuple[Evidence, ...] = (piece,)
             lead = by_place.get(piece.place - 1)
-            if lead and _introduces(lead, piece) and lead.place not in told:
+            if lead and lead.place not in told and (_introduces(lead, piece) or _refers_to(lead, piece)):
                 parts = (lead, piece)
             told.update(p.place for p in parts)
-            yield Draft(" ".join(p.clean for p in parts), parts, piece.item)
+            yield Draft(" ".join(p.clean for p in parts), parts, any(p.item for p in parts))
 
 
 def split_stream(pieces: Iterable[str]) -> Iterator[Draft]:
@@ -145,6 +146,12 @@ def _introduces(lead: Evidence, piece: Evidence) -> bool:
     same = lead.chunk.chunk_id == piece.chunk.chunk_id
     same = same and not lead.text.rstrip().endswith("?")
     return same and lead.leads and lead.item and lead.indent < piece.indent and lead.words <= 8
+
+
+def _refers_to(before: Evidence, piece: Evidence) -> bool:
+    """Whether the piece opens with a pronoun, so that it says little without the sentence before it."""
+    same = before.chunk.chunk_id == piece.chunk.chunk_id and not before.heading and not before.leads
+    return same and not piece.item and bool(_PRONOUN.match(piece.clean))
 
 
 def make_engine(spec: str) -> Engine:

@@ -27,7 +27,7 @@ FUNCTION_WORDS = frozenset(
 _SPACE = re.compile(r"\s+")
 _TERMINAL = re.compile(r"[.!?…]+[\"'”’)\]]*(?=\s|$)|\?(?=[A-Z])")
 _ABBREVIATION = re.compile(
-    r"(?:\b(?:e\.g|i\.e|etc|vs|cf|al|approx|fig|eq|dr|mr|mrs|st|inc|ltd|jr|sr|u\.s|a\.k\.a)|\b[A-Z])\.$",
+    r"(?:\b(?:e\.g|i\.e|etc|avg|est|incl|resp|vs|cf|al|approx|fig|eq|dr|mr|mrs|st|inc|ltd|jr|sr|u\.s|a\.k\.a)|\b[A-Z])\.$",
     re.IGNORECASE,
 )
 _LIST_NUMBER = re.compile(r"^\s*\(?\d{1,3}[.)]$")
