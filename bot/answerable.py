@@ -16,7 +16,7 @@ import numpy as np
 
 from bot.asked import Asked, asked, holds
 from bot.evidence import Evidence
-from index.encode import Encoded
+from index.encode import Encoded, Encoder
 from index.late import TokenStore
 from index.lexical import stems
 from index.retrieve import Retrieval
@@ -25,6 +25,13 @@ from ingest.values import Chunk
 ANSWERS = 0.8  # `answer_score` at or above which the evidence counts as an answer
 NEAR = 0.73  # `nearness` at or above which anything counts as retrieved
 _SAME_QUESTION = 0.65  # coverage of the query by a question of the source that asks the same
+_SHORT_QUERY, _FAR, _WEIGHTY = 8, 0.36, 0.08  # content words; cosine; share of the query's weight
+_ABOUT_TEXTS = frozenset(
+    stems(
+        "article guide section page text author blog post example mention end according question answer list name "
+        "document tell show explain describe"
+    )
+)
 _DENSE, _LENGTH = 0.23, 0.12  # weights beside late interaction, fitted on two corpora (eval/LOG.md)
 _WORD = re.compile(r"[^\W\d_][\w'’-]*")
 
@@ -58,6 +65,31 @@ def nearness(retrieval: Retrieval, store: TokenStore, light: np.ndarray) -> floa
         max((h.stages[s][1] for h in retrieval.hits if s in h.stages), default=0.0) for s in ("late", "dense")
     )
     return late + _DENSE * dense + _LENGTH * math.log(max(1, content))
+
+
+def missing_word(
+    query: Encoded, store: TokenStore, encoder: Encoder, light: np.ndarray, evidence: Sequence[Evidence]
+) -> str:
+    """A word of a short query that no evidence has or comes near to in meaning, or an empty string.
+
+    Only words that the encoder knows whole count, so that a typo is not taken for a missing subject, and only in
+    queries of up to eight content words: longer ones describe more than they name.
+    """
+    ids = query.token_ids
+    pieces = [encoder.token_text(i) for i in ids]
+    content = [k for k, i in enumerate(ids) if not light[i] and store.idf[i] >= 0]
+    begun = [k for k in content if not pieces[k].startswith("##")]
+    whole = [k for k in begun if not "".join(pieces[k + 1 : k + 2]).startswith("##") and len(pieces[k]) > 3]
+    if len(begun) > _SHORT_QUERY or not evidence:
+        return ""
+    weights = store.weights(query)
+    near = np.max([(e.encoded.tokens @ query.tokens.T).max(axis=0) for e in evidence], axis=0)
+    known = set(stems(" ".join({" ".join((e.chunk.article, e.chunk.section, e.chunk.text)) for e in evidence})))
+    for k in whole:
+        stem = set(stems(pieces[k]))
+        if stem and not stem & (known | _ABOUT_TEXTS) and near[k] < _FAR and weights[k] >= _WEIGHTY:
+            return pieces[k]
+    return ""
 
 
 def answer_score(

@@ -69,7 +69,8 @@ _KINDS: dict[str, tuple[str, str]] = {
     "person": (
         r"\bwho (?:is|was|were|are) the\b.*\b(?:ceo|cto|founders?|authors?|inventors?|presidents?|heads?|directors?|"
         r"creators?)\b|\bwho (?:wrote|founded|invented|created|discovered|authored)\b",
-        r"(?-i:[A-Z][\w’'-]+\.? (?:[A-Z]\. )?[A-Z][\w’'-]+)",
+        r"(?-i:\b(?!(?:The|An?|In|At|On|This|That|Our|We|It|For|And|But|If|When|How|What|Why)\b)"
+        r"[A-Z][\w’'-]+\.? (?:[A-Z]\. )?[A-Z][\w’'-]+)",
     ),
     "link": (
         r"\b(?:what|which|give|show|send|share)\b.*\b(?:url|link|website|web page|e-?mail address|phone number)\b",

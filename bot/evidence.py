@@ -20,7 +20,8 @@ from ingest.text import fold, sentence_spans, squeeze
 from ingest.values import Chunk
 
 _GLUED_LABEL = re.compile(r"[A-Z][\w’' ()-]{1,48}:(?=[^\s\d/])")
-_ASIDE = re.compile(r"^why\b.*\b(?:ask|asks|asked|matter|matters)\b|^tips? for answering", re.IGNORECASE)
+_ASIDE = re.compile(r"^why\b.*\b(?:ask|asks|asked|matter|matters)\b", re.IGNORECASE)
+_ADVICE = re.compile(r"^tips? for answering", re.IGNORECASE)
 _PROMOTION = re.compile(
     r"\bregister (?:now|for|here|today)\b|\bsign up\b|\bsubscribe\b|\bwebinar\b|\benroll? (?:now|today|in our)\b|"
     r"\bclick here\b|\bfollow us\b|\bcontact us\b|\bbook (?:a|your) (?:call|demo|session|slot)\b|\bfree trial\b|"
@@ -71,8 +72,8 @@ class Evidence:
 @dataclass(frozen=True, slots=True)
 class EvidenceConfig:
     """How evidence is scored. `prior`: weight of the passage's late-interaction score. `neighbours`: weight of
-    the sentences before and after. `aside`: taken from what stands under a label that talks about the question
-    ("Why this is asked") instead of answering it.
+    the sentences before and after. `aside`: taken from what talks about the question ("Why this is asked", "Tips
+    for answering") or advertises instead of answering.
     """
 
     prior: float = 0.7
@@ -116,7 +117,7 @@ def gather(
                 start=start,
                 end=end,
                 text=text,
-                score=score - (config.aside if aside else 0.0),
+                score=score - (config.aside if aside or _ADVICE.search(label) else 0.0),
                 indent=_indent(hit.chunk, start),
                 item=item,
                 leads=leads,

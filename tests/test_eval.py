@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from eval.answers import has_fact, risk_coverage
 from eval.data import Question, read_questions
 from eval.metrics import Judge, SourceTexts, Span, found
 from eval.run import evaluate
@@ -162,6 +163,42 @@ def test_eval_run_reports_every_mode_with_intervals(
         assert figures["recall@5"]["low"] <= figures["recall@5"]["mean"] <= figures["recall@5"]["high"]
     one_clear_line(run("-m", "eval", "run", "--modes", "magic"), "magic")
     one_clear_line(run("-m", "eval", "retrieve", "--questions", "none.jsonl", "--out", "x"), "none.jsonl")
+
+
+def test_facts_are_found_leniently_and_risk_grows_with_what_is_answered() -> None:
+    answer = "It uses averaged ratings. The cut was 35%, in two weeks."
+    assert (
+        has_fact(answer, "average rating") and has_fact(answer, "mean or average ratings") and has_fact(answer, "35%")
+    )
+    assert not has_fact(answer, "rating cut") and not has_fact(answer, "median")  # not in one sentence
+    assert risk_coverage([(0.9, 1.0), (0.1, 0.0), (0.5, 0.5), (0.2, 1.0)]) == [
+        (0.25, 0.0), (0.5, 0.25), (0.75, 0.1667), (1.0, 0.375)]  # fmt: skip
+
+
+def test_eval_answers_scores_engines_and_answers_made_before(
+    run: Run, tmp_path: Path, write_jsonl: Callable[..., Path], questions: list[Question]
+) -> None:
+    picked = [q for q in questions if q.split == "dev"]
+    picked = [*[q for q in picked if q.answerable][:4], *[q for q in picked if not q.answerable][-2:]]
+    asked = str(write_jsonl("few.jsonl", *[q.record for q in picked]))
+    out = tmp_path / "answers.json"
+    done = run("-m", "eval", "answers", "--questions", asked, "--out", str(out))
+    assert done.returncode == 0, done.stderr
+    assert "| key facts |" in done.stdout and "| wrongly refused |" in done.stdout
+    figures = json.loads(out.read_text())["engines"]["extractive"]["figures"]
+    assert figures["citation precision"]["mean"] == figures["sentences cited"]["mean"] == 1.0
+    assert 0.5 <= figures["key facts"]["mean"] <= 1.0 and figures["words"]["mean"] <= 165
+    assert figures["refused: out_of_domain"]["mean"] == 1.0
+
+    made = tmp_path / "a.jsonl"
+    assert run("-m", "bot", "batch", "--questions", asked, "--out", str(made), "--llm", "extractive").returncode == 0
+    lines = made.read_text(encoding="utf-8").splitlines()
+    made.write_text("\n".join(lines[1:]) + "\n", encoding="utf-8")  # the first answer is missing: it counts as refused
+    assert run("-m", "eval", "answers", "--questions", asked, "--answers", str(made), "--out", str(out)).returncode == 0
+    again = next(iter(json.loads(out.read_text())["engines"].values()))["figures"]
+    assert again["wrongly refused"]["mean"] == figures["wrongly refused"]["mean"] + 0.25
+    broken = write_jsonl("broken.jsonl", {"id": "1", "answer": "x"})
+    one_clear_line(run("-m", "eval", "answers", "--questions", asked, "--answers", str(broken)), "line 1", "sentences")
 
 
 def test_beir_folders_run_and_score_as_ir_measures_says(

@@ -1,0 +1,173 @@
+"""Honest refusals, whole lists and table rows, on the bundled articles and on small corpora of other subjects."""
+
+from __future__ import annotations
+
+import pytest
+
+from bot import prompts
+from bot.asked import Asked, asked, holds
+from bot.engine import ExtractiveEngine
+from bot.lists import wants_list, wants_questions
+from bot.pipeline import Pipeline
+from eval.data import Question
+from index.build import build_index
+from index.encode import SentenceEncoder
+from index.query import leans
+from index.retrieve import Retriever
+from index.store import open_index
+from ingest.tables import table_rows
+
+BAKERY = """# Working at the Nordhof bakery
+
+Nordhof opens at five in the morning. Bakers at Nordhof earn 3,100 euros a month after their first year.
+
+## Getting hired
+
+1. Send a letter to the head baker.
+2. Bake a rye loaf on the spot.
+3. Work one night shift on trial.
+
+A trial at Nordhof takes 2 days.
+"""
+MILL = """# Working at the Suderau mill
+
+The Suderau mill grinds rye and wheat for forty bakeries. Millers at Suderau work in three shifts.
+
+## Getting hired
+
+The mill invites everybody who writes to a talk with the foreman. The pay is discussed in that talk.
+
+## Questions we ask
+
+- Why do you want to be a miller?
+- How would you keep the stones cool in summer?
+"""
+
+
+@pytest.fixture(scope="module")
+def trades(tmp_path_factory: pytest.TempPathFactory, encoder: SentenceEncoder) -> Pipeline:
+    folder = tmp_path_factory.mktemp("trades")
+    (folder / "corpus").mkdir()
+    (folder / "corpus" / "bakery.md").write_text(BAKERY, encoding="utf-8")
+    (folder / "corpus" / "mill.md").write_text(MILL, encoding="utf-8")
+    build_index([folder / "corpus"], folder / "index", encoder=encoder)
+    return Pipeline(Retriever(open_index(folder / "index"), encoder))
+
+
+@pytest.mark.parametrize(
+    ("question", "said"),
+    [
+        ("How much do bakers earn at Nordhof?", "3,100 euros"),
+        ("How long does a trial at Nordhof take?", "2 days"),
+        ("How many bakeries does the Suderau mill grind for?", "forty bakeries"),
+    ],
+)
+def test_what_the_text_says_is_answered(trades: Pipeline, question: str, said: str) -> None:
+    assert said in trades.ask(question, ExtractiveEngine()).answer
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "How much do millers earn at Suderau?",  # only the bakery's pay is told
+        "How long does the talk at the Suderau mill take?",
+        "In what year was the Nordhof bakery founded?",
+        "How many ovens does Nordhof have?",
+        "What percentage of the flour from Suderau is wheat?",
+        "Who is the founder of the Suderau mill?",
+        "How would you keep the stones of the mill cool in summer?",  # only asked, never answered
+    ],
+)
+def test_what_comes_close_but_is_not_said_is_refused_with_what_is_said(trades: Pipeline, question: str) -> None:
+    answer = trades.ask(question, ExtractiveEngine())
+    assert answer.refused and answer.refusal_reason == "not_supported", answer.answer
+    assert answer.answer == prompts.NOT_SUPPORTED and not answer.citations
+    texts = {a.article_id: a.text for a in trades.retriever.index.articles.values()}
+    assert answer.related
+    for c in answer.related:
+        assert texts[c.article_id][c.start : c.end] == c.quote
+
+
+def test_near_and_far_questions_of_the_bundled_articles(pipeline: Pipeline, questions: list[Question]) -> None:
+    ours = [q for q in questions if q.split == "dev"]
+    near = [q for q in ours if not q.answerable and q.type != "out_of_domain"]
+    answerable = [q for q in ours if q.answerable][::3]
+    engine = ExtractiveEngine()
+    assert sum(pipeline.ask(q.question, engine, q.history).refused for q in near) >= 0.7 * len(near)
+    assert sum(pipeline.ask(q.question, engine, q.history).refused for q in answerable) <= 0.08 * len(answerable)
+
+
+def test_a_greeting_is_answered_without_looking_anything_up(pipeline: Pipeline) -> None:
+    for message, reply in (("Hi there!", prompts.GREETING), ("ok, thanks a lot", prompts.WELCOME), ("bye", "Goodbye!")):
+        (answer,) = pipeline.stream(message, ExtractiveEngine())
+        assert answer.answer == reply and not answer.refused and not answer.citations  # type: ignore[union-attr]
+    assert not prompts.small_talk("Hi, what is dropout?")
+    assert not prompts.small_talk("Is good night sleep discussed?")
+
+
+def test_lists_are_given_whole_and_in_order(trades: Pipeline, pipeline: Pipeline) -> None:
+    hired = trades.ask("What are the steps of getting hired at Nordhof?", ExtractiveEngine())
+    items = [s.text for s, item in zip(hired.sentences, hired.items, strict=True) if item]
+    assert [i.split()[0] for i in items] == ["Send", "Bake", "Work"]
+    asked_there = pipeline.ask(
+        "Which questions does the Tesla guide ask about reinforcement learning?", ExtractiveEngine()
+    )
+    headings = [s.text for s in asked_there.sentences]
+    assert len(headings) == 5 and any("exploration vs. exploitation" in h for h in headings)
+    assert all(asked_there.items)
+
+
+def test_a_row_of_a_flattened_table_is_one_piece(pipeline: Pipeline) -> None:
+    answer = pipeline.ask("What does an AI Engineer earn in the US?", ExtractiveEngine())
+    row = next(s for s in answer.sentences if "150K" in s.text)
+    assert row.text.startswith("AI Engineer") and "160K" not in row.text and len(row.markers) == 1
+    text = "\n\n".join(["Fruit", "Price", "Apple", "10", "Pear", "12", "Plum", "9", "Fig", "30"])
+    assert [[text[a:b] for a, b in row] for row in table_rows(text)][1:3] == [["Apple", "10"], ["Pear", "12"]]
+    assert table_rows("Just a paragraph.\n\nAnd another one.") == []
+
+
+@pytest.mark.parametrize(
+    ("question", "kinds"),
+    [
+        ("How much does a nurse earn?", ["money"]),
+        ("How many weeks does it take?", ["duration"]),
+        ("In what year was it founded?", ["date"]),
+        ("How many songs are on the list?", ["count"]),
+        ("Show me the Python code for k-means.", ["code"]),
+        ("What is overfitting?", []),
+        ("What is the cost function of SVMs?", []),
+        ("I have no clue how many users there are. Which method fits?", []),
+    ],
+)
+def test_the_kind_of_thing_asked_for(question: str, kinds: list[str]) -> None:
+    assert [a.kind for a in asked(question)] == kinds
+
+
+def test_texts_that_hold_a_thing() -> None:
+    assert holds("It takes four to six weeks.", Asked("duration"))
+    assert not holds("It takes a while.", Asked("duration"))
+    assert holds("Uber has 4-5 onsite rounds.", Asked("count", "rounds"))
+    assert not holds("There are 25 questions. The rounds differ.", Asked("count", "rounds"))
+    assert holds("for a salary of $120,000", Asked("money")) and not holds("the salary is good", Asked("money"))
+    assert holds("def mean(x):\n    return sum(x)", Asked("code"))
+    assert not holds("For example: import your data from a file.", Asked("code"))
+
+
+def test_questions_that_stand_alone_and_messages_that_do_not() -> None:
+    for alone in (
+        "Who is the CEO of Tesla?",
+        "How does LinkedIn rank job postings?",
+        "What is a confusion matrix used for?",
+    ):
+        assert not leans(alone), alone
+    for leaning in (
+        "What about Uber?",
+        "And how fast?",
+        "Why is that?",
+        "explain more",
+        "give me an example",
+        "how long?",
+    ):
+        assert leans(leaning), leaning
+    assert wants_list("Walk me through the steps of gradient boosting.") and not wants_list("What is boosting?")
+    assert wants_questions("Which questions come up?") and not wants_questions("How many questions are there?")
