@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
+from bot.asked import asked, holds
 from bot.evidence import Evidence
 from bot.lists import Listing, best_list, questions_asked, wants_list, wants_questions
 from ingest.errors import PinciteError
@@ -22,6 +23,7 @@ _END = re.compile(  # after a sentence, its closing quote and its markers; not a
 )
 _ABOUT_ASIDES = re.compile(r"\b(?:asked?|asks|interviewers?|tips?|webinar|register|sign up|help)\b", re.IGNORECASE)
 _PRONOUN = re.compile(r"(?:it|this|they|these|those|that|he|she|such)\b(?!['’]?s (?:a|an|the)\b)", re.IGNORECASE)
+_FITTING = 0.05  # added to the score of evidence that holds the kind of thing asked for
 _FOCUS = 0.82  # share of the best score that a further sentence must reach
 _BULLET = re.compile(r"^(?:[-*•]|\d{1,2}[.)])\s+")
 
@@ -64,8 +66,15 @@ class ExtractiveEngine:
             yield from _quote_list(listing, evidence, self.max_list_words)
             return
         by_place = {e.place: e for e in evidence}
-        wanted = _ABOUT_ASIDES.search(question)
-        chosen = choose([e for e in evidence if wanted or not e.aside], self.max_words)
+        kinds = asked(question)
+        fitting = {e.place for e in evidence if any(holds(e.clean, kind) for kind in kinds)}
+        whole = bool(_ABOUT_ASIDES.search(question))
+        pool = [
+            replace(e, score=e.score + _FITTING) if e.place in fitting else e
+            for e in evidence
+            if whole or not e.aside or e.place in fitting
+        ]
+        chosen = choose(pool, self.max_words)
         told: set[int] = set()
         for piece in chosen:
             parts: tuple[Evidence, ...] = (piece,)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from bot import prompts
 from bot.answerable import ANSWERS, NEAR, answer_score, missing_word, nearness, title_names
+from bot.asked import asked
 from bot.engine import Draft, Engine, ExtractiveEngine
 from bot.evidence import Evidence, EvidenceConfig, gather
 from bot.lists import rest_of_section
@@ -123,9 +124,7 @@ class Pipeline:
         evidence = gather(retrieval, passages, self.retriever.encoder, tokens, self.config.evidence)
         query = retrieval.encoded or self.retriever.encoder.encode_query(retrieval.query)
         held = answer_score(question, query, tokens.weights(query), evidence, self._names)
-        if held >= self.config.min_answer and missing_word(
-            query, tokens, self.retriever.encoder, self._light, evidence
-        ):
+        if not asked(question) and missing_word(query, tokens, self.retriever.encoder, self._light, evidence):
             held *= 0.5
         answer.confidence = round(max(0.0, min(1.0, near * held)), 4)
         if held < self.config.min_answer:
