@@ -1,0 +1,222 @@
+"""A text as its words: where they stand, what kind each is, and one vector a word from the encoder's tokens.
+
+The judge compares words, not tokens: a number, a name and a word of content fail in different ways, and a
+place that a reader is shown must be whole words. What only talks about the sources ("Based on the passages")
+is marked here, so that it counts for nothing.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from index.encode import Encoded
+from index.lexical import stems
+from ingest.text import FUNCTION_WORDS, fold
+
+Kind = Literal["light", "plain", "name", "number"]
+
+_WORD = re.compile(r"\d+(?:,\d{3})+(?:\.\d+)?|\d+\.\d+|[^\W_]+(?:['’.][^\W_]+)*")
+_MARKER = re.compile(r"\s*(?:[-*•✔✓▪–#>]+|\(?\d{1,3}[.)](?=\s))\s*")
+_CITATION = re.compile(r"\[\d+(?:\s*,\s*\d+)*\]")
+NEGATORS = frozenset(
+    "no not never none nor neither without cannot cant dont doesnt didnt isnt arent wasnt werent wont wouldnt "
+    "shouldnt couldnt hasnt havent hadnt hardly barely nobody nothing nowhere unable lack lacks lacking".split()
+)
+# Words that say little on their own: grammar, and the glue with which answers are put together.
+_LIGHT = FUNCTION_WORDS | NEGATORS | frozenset(
+    """
+    about above after again all also although always among another any anyone anything around because been before
+    being below between both can could did doing done down during each either else especially etc even every few
+    first further generally given had has have having he her here him his however include included includes
+    including indeed instead just last less let like likely made make makes making many may mean means might more
+    moreover most much must namely need needs next now often once one ones only other others otherwise our out over
+    own particular per perhaps please put rather really s same second she should since so some someone something
+    sometimes still such sure than them therefore thing things though through thus together too toward towards
+    typically under until up upon us use used uses using usually various very via want way ways we well were
+    whatever whether while whole whose within would yes yet
+    additionally answer based briefly conclusion context document documents example following follows hope important
+    information mentioned note overall passage passages provided question response said say says source sources
+    state stated states step steps summary text
+    """.split()
+)  # fmt: skip
+_NUMBERS = {
+    word: str(value)
+    for words, values in (
+        ("zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
+         "seventeen eighteen nineteen twenty", range(21)),
+        ("thirty forty fifty sixty seventy eighty ninety hundred", (*range(30, 101, 10),)),
+        ("first second third fourth fifth sixth seventh eighth ninth tenth", range(1, 11)),
+        ("once twice half dozen thousand million billion", (1, 2, 0.5, 12, 1000, 10**6, 10**9)),
+    )
+    for word, value in zip(words.split(), values, strict=True)
+}  # fmt: skip
+_ABOUT_SOURCES = (
+    r"(?:(?:the|these|this|those|both|all|any|each|of|three|two|given|provided|above|following|supplied|available)\s+)*"
+    r"(?:passages?|contexts?|documents?|sources?|texts?|articles?|excerpts?|information|references?|snippets?)"
+    r"(?:\s+(?:provided|given|above|supplied|\(?#?\d+\)?|one|two|three|and|or|&|,)(?![\w-]))*"
+)
+_TELLS = (
+    r"(?:states?|stated|says?|mentions?|mentioned|suggests?|explains?|notes?|describes?|indicates?|discuss(?:es)?|"
+    r"provides?|recommends?|lists?|gives?|shows?|adds?|specif(?:y|ies)|tells?|offers?|contains?|focus(?:es)?|"
+    r"clarif(?:y|ies)|state|define|address(?:es)?)"
+)
+# What talks about the sources or the answer itself; matched in folded, lower-case text of the same length.
+_META = [
+    re.compile(p)
+    for p in (
+        rf"(?:based|relying|drawing|going)\s+(?:\w+\s+)?(?:on|upon|from)\s+(?:\w+\s+){{0,2}}?{_ABOUT_SOURCES}\s*[,:]?",
+        rf"(?:according\s+to|as\s+(?:per|{_TELLS}|described|listed)(?:\s+(?:in|by))?|per|from|in|by|with)\s+"
+        rf"{_ABOUT_SOURCES}\s*[,:]?",
+        rf"{_ABOUT_SOURCES}\s+(?:also\s+|further\s+|all\s+|both\s+|only\s+)*{_TELLS}(?:\s+(?:that|how|us))?",
+        r"\(?(?:passages?|sources?|documents?|contexts?)\s*#?\s*\d+(?:\s*(?:,|and|&|or|-)\s*(?:passage\s*)?\d+)*\)?\s*:?",
+        r"(?:here|below|the\s+following)\s+(?:is|are|'s)\b[^.:]{0,80}:",
+        r"(?:step|point|option|tip|part)\s+\d+\s*[:.)]",
+        r"(?:sure|certainly|of course|absolutely|great question|answer)\s*[!,:.]",
+        r"(?:the|a|my)\s+(?:short\s+|brief\s+)?answer(?:\s+to\s+(?:the|this|your)\s+question)?\s+(?:is|would be)\b:?",
+        r"(?:in\s+(?:summary|conclusion|short|brief)|to\s+(?:summari[sz]e|sum\s+up|conclude)|overall)\s*,",
+        r"it\s+(?:is|'s)\s+(?:also\s+)?(?:important|worth|essential|crucial|necessary)\s+(?:to\s+(?:note|remember|"
+        r"mention|keep in mind)|noting|mentioning)\b(?:\s+that)?",
+    )
+]  # fmt: skip
+_ABSENT = (
+    r"(?:(?:do|does|did|is|are|was|were)(?:\s+not|n't)|doesn't|cannot|can't|could\s+not|not|without|no|unable)"
+)
+_HARMLESS = [
+    re.compile(p)
+    for p in (
+        r"unable\s+to\s+(?:answer|determine|find|provide)\b.*",
+        rf".*\b{_ABOUT_SOURCES}\b.*\b{_ABSENT}\s+(?:\w+\s+){{0,3}}?(?:mention|provid|sa[yi]|contain|specif|stat|discuss|"
+        r"addres|includ|giv|enough|explicit|direct|cover|answer|offer|clear|detail|defin|relat|explain|describ|list|"
+        r"indicat)\w*.*",
+        r".*\b(?:there\s+is|there's|there\s+are|have|has|provide|contain)s?\s+(?:no|not\s+enough|insufficient|not\s+any)"
+        r"\s+(?:\w+\s+){0,3}?(?:information|mention|details?|answer|evidence|data|context)\b.*",
+        r".*\b(?:is|are|was|were)(?:\s+not|n't)\s+(?:\w+\s+){0,2}?(?:mentioned|provided|specified|stated|given|"
+        rf"discussed|included|addressed|explained|clear|available)\b.*\b{_ABOUT_SOURCES}.*",
+        r".*\b(?:cannot|can't|can\s+not|could\s+not|not\s+possible\s+to|impossible\s+to|unable\s+to)\s+(?:be\s+)?(?:\w+\s+)?"
+        r"(?:answer|determin|infer|provide\s+an?\s+(?:\w+\s+)?answer).*",
+        r".*\b(?:i\s+hope\s+(?:this|that|it)\b|let\s+me\s+know\b|feel\s+free\b|do\s+you\s+have\s+any|if\s+you\s+have\s+"
+        r"(?:any\s+)?(?:more|other|further|additional)?\s*questions?|happy\s+to\s+help|thank\s+you\s+for).*",
+        r"(?:sure|certainly|of\s+course|okay|ok|great)\b[!,.]?\s*(?:i(?:'d|'m|\s+would|\s+am|'ll|\s+will)|here|based|let)"
+        r"\b.*",
+        r"(?:here|below|the\s+following)\s+(?:is|are|'s)\b[^.]*:",
+    )
+]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One word of a text: `text[start:end]`, its stem (a number's plain form) and what kind it is."""
+
+    start: int
+    end: int
+    stem: str
+    kind: Kind
+    negator: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """The words of a sentence with unit `vectors` (len(words), d) and the unit sentence `vector` (d,)."""
+
+    words: tuple[Word, ...]
+    vectors: np.ndarray
+    vector: np.ndarray
+
+
+def same_length_fold(text: str) -> str:
+    """Folded and lower-cased character by character, so that offsets stay."""
+    return "".join(f if len(f := fold(c).lower()) == 1 else c for c in text)
+
+
+def meta_mask(text: str) -> list[tuple[int, int]]:
+    """Spans of `text` (one sentence) that talk about the sources, the answer or the list, not about the matter."""
+    low = same_length_fold(text)
+    if marker := _MARKER.match(low):
+        spans = [(0, marker.end())]
+    else:
+        spans = []
+    bare = low[spans[0][1] :] if spans else low
+    if any(p.fullmatch(" ".join(bare.replace("*", "").split())) for p in _HARMLESS):
+        return [(0, len(text))]
+    spans += [m.span() for p in _META for m in p.finditer(low)]
+    return spans + [m.span() for m in _CITATION.finditer(low)]
+
+
+def split_words(text: str, mask: list[tuple[int, int]] | None = None) -> tuple[Word, ...]:
+    """The words of a text in order; those that touch a span of `mask` are light."""
+    found = list(_WORD.finditer(text))
+    titled = [m.group()[0].isupper() for m in found if m.group().lower() not in _LIGHT and m.group()[0].isalpha()]
+    title_case = len(titled) > 2 and sum(titled) > 0.6 * len(titled)
+    words: list[Word] = []
+    opening = True  # at the start of a sentence or a list item, where a capital means nothing
+    for match in found:
+        raw = fold(match.group())
+        low = raw.lower()
+        masked = any(a < match.end() and match.start() < b for a, b in mask or ())
+        number = _number(low)
+        negator = low.replace("'", "") in NEGATORS or low.endswith("n't")
+        kind: Kind = "plain"
+        if masked or low in _LIGHT or negator or (len(low) == 1 and not low.isdigit() and not raw.isupper()):
+            kind = "light"
+        elif number:
+            kind = "number"
+        elif _inner_capital(raw) or (raw[0].isupper() and not opening and not title_case):
+            kind = "name"
+        stem = number or (stems(low) or [low])[0]
+        words.append(Word(match.start(), match.end(), stem, kind, negator and not masked))
+        opening = masked or bool(re.match(r"[\"'”’)*]*[.!?:;\n]", text[match.end() : match.end() + 4]))
+    return tuple(words)
+
+
+def _number(low: str) -> str:
+    """The plain form of a number word or figure ("10,000" and "10000", "three" and "3"), else ""."""
+    if low in _NUMBERS:
+        return _NUMBERS[low]
+    figure = re.fullmatch(r"(\d[\d,]*(?:\.\d+)?)(?:s|st|nd|rd|th|x|k|m|b|%|'s)?", low)
+    if not figure:
+        return low if low[0].isdigit() else ""
+    plain = figure[1].replace(",", "")
+    return (plain.rstrip("0").rstrip(".") if "." in plain else plain).lstrip("0") or "0"
+
+
+def _inner_capital(raw: str) -> bool:
+    return any(c.isupper() for c in raw[1:]) or (any(c.isdigit() for c in raw) and any(c.isupper() for c in raw))
+
+
+def build_sentence(
+    text: str, encoded: Encoded, token_text: Callable[[int], str], mask: list[tuple[int, int]] | None = None
+) -> Sentence:
+    """Join the encoder's tokens to words; a word that the encoder never saw (cut off, unknown) has a zero vector.
+
+    `encoded` comes from this text with its white space squeezed; `token_text` names a token by its id.
+    """
+    words = split_words(text, mask)
+    letters: list[str] = []
+    owner: list[int] = []
+    for n, word in enumerate(words):
+        bare = _letters(text[word.start : word.end])
+        letters.append(bare)
+        owner.extend([n] * len(bare))
+    line = "".join(letters)
+    vectors = np.zeros((len(words), encoded.tokens.shape[1]), dtype=np.float32)
+    at = 0
+    for row, token_id in enumerate(encoded.token_ids):
+        token = token_text(int(token_id))
+        piece = "" if token.startswith(("[", "<")) and len(token) > 2 else _letters(token.lstrip("▁Ġ"))
+        place = line.find(piece, at, at + len(piece) + 24) if piece else -1
+        if place >= 0:
+            vectors[owner[place]] += encoded.tokens[row]
+            at = place + len(piece)
+    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return Sentence(words, vectors / np.maximum(norms, 1e-6), encoded.vector)
+
+
+def _letters(text: str) -> str:
+    plain = unicodedata.normalize("NFD", fold(text).lower())
+    return "".join(c for c in plain if c.isalnum())
