@@ -8,12 +8,12 @@ number, a term put in another's place.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 
 import numpy as np
 
-from bot.words import Sentence, Word
+from bot.words import Sentence, Word, rarity
 
 FEATURES = (
     "gap_context",  # 1 - best cosine of a content word with any word of the sources, mean
@@ -78,6 +78,7 @@ class Grounds:
         for n, word in enumerate(self.words):
             for key in _keys(word.stem):
                 self.places.setdefault(key, []).append(n)
+        self.names = {w.stem for w in self.words if w.kind == "name"}
         self.matrix = np.stack([s.vector for s in sentences]) if sentences else np.zeros((0, 1), dtype=np.float32)
 
 
@@ -98,9 +99,9 @@ def compare(claim: Sentence, grounds: Grounds, max_evidence: int = 3) -> Compari
     if not content or not grounds.words:
         empty = 0.0 if not content else 1.0
         return Comparison(np.full(len(FEATURES), empty), (), content, np.full(len(content), empty))
-    words = [claim.words[n] for n in content]
-    weights = np.array([1.3 if w.kind in ("name", "number") else 1.0 for w in words])
-    weights /= weights.sum()
+    words = [_named(claim.words[n], grounds.names) for n in content]
+    rare = np.array([1.0 if w.kind in ("name", "number") else rarity(w.stem) for w in words])
+    weights = rare / rare.sum()
     cosines = np.clip(claim.vectors[list(content)] @ grounds.vectors.T, 0.0, 1.0)
     same = np.zeros(cosines.shape, dtype=bool)
     for i, word in enumerate(words):
@@ -119,11 +120,8 @@ def compare(claim: Sentence, grounds: Grounds, max_evidence: int = 3) -> Compari
     number = np.array([w.kind == "number" for w in words])
     name = np.array([w.kind == "name" for w in words])
     fresh = np.where(number & ~in_any, 1.0, fresh)
+    edits = _changes(claim, content, held * rare[:, None], grounds, owners)
     top = owners[evidence[0]]
-    source = grounds.sentences[top]
-    negation = _negation(claim, source)
-    edits = _Edits(words, source)
-    closeness = edits.closeness
     in_top = same & (grounds.owner == top)[None, :]
     common = in_top.any(axis=1)
     role = float((1.0 - np.where(in_top, cosines, 0.0).max(axis=1))[common].mean()) if common.any() else 0.0
@@ -134,26 +132,33 @@ def compare(claim: Sentence, grounds: Grounds, max_evidence: int = 3) -> Compari
             float(weights @ (1.0 - best[:, evidence[0]])),
             float(1.0 - np.clip((grounds.matrix @ claim.vector).max(), 0.0, 1.0)),
             float(weights @ fresh),
-            float(np.log1p(fresh.sum())),
-            _longest_run(fresh > 0.5, 4) / 4,
-            float(fresh.max()),
+            float(np.log1p((fresh * rare).sum())),
+            _longest_run(fresh * rare > 0.4, 4) / 4,
+            float((fresh * rare).max()),
             float(weights @ far),
             min(2.0, float((number & ~in_any).sum())) / 2,
             min(2.0, float((number & in_any & ~in_near).sum())) / 2,
             min(2.0, float((fresh * name).sum())) / 2,
             min(2.0, float((name & in_any & ~in_near).sum())) / 2,
-            negation * closeness,
-            edits.opposite * closeness,
-            edits.replaced * closeness,
-            edits.swapped * closeness,
+            edits.negation,
+            edits.opposite,
+            edits.replaced,
+            edits.swapped,
             role,
         ]
     )
     doubt = np.maximum(fresh, 0.6 * far)
     doubt = np.where(number & ~in_near, np.maximum(doubt, 0.8), doubt)
-    for n in edits.suspects:
-        doubt[n] = max(doubt[n], 0.8 * closeness)
+    for n, word in enumerate(words):
+        if word.start in edits.suspects:
+            doubt[n] = max(doubt[n], 0.8)
     return Comparison(values, tuple(int(owners[e]) for e in evidence), content, doubt)
+
+
+def _named(word: Word, names: set[str]) -> Word:
+    """A word that opens a sentence is a name when the sources use it as one."""
+    opens = word.kind == "plain" and word.capital and word.stem in names
+    return replace(word, kind="name") if opens else word
 
 
 def _keys(stem: str) -> tuple[str, ...]:
@@ -185,19 +190,109 @@ def _longest_run(flags: np.ndarray, cap: int) -> int:
     return min(longest, cap)
 
 
-def _negation(claim: Sentence, source: Sentence) -> float:
-    """1 when a word that both hold stands under a negation in only one of them."""
+@dataclass(frozen=True, slots=True)
+class _Changes:
+    """What was changed in wording that is near a source's; `suspects` are the starts of the words concerned."""
+
+    negation: float = 0.0
+    opposite: float = 0.0
+    replaced: float = 0.0
+    swapped: float = 0.0
+    suspects: frozenset[int] = frozenset()
+
+    @property
+    def worst(self) -> float:
+        return max(self.negation, self.opposite, self.replaced, self.swapped)
+
+    def times(self, factor: float) -> _Changes:
+        suspects = self.suspects if factor > 0.5 else frozenset()
+        values = (factor * v for v in (self.negation, self.opposite, self.replaced, self.swapped))
+        return _Changes(*values, suspects)
+
+    def __or__(self, other: _Changes) -> _Changes:
+        return _Changes(
+            max(self.negation, other.negation),
+            max(self.opposite, other.opposite),
+            max(self.replaced, other.replaced),
+            max(self.swapped, other.swapped),
+            self.suspects | other.suspects,
+        )
+
+
+def _changes(
+    claim: Sentence, content: Sequence[int], held: np.ndarray, grounds: Grounds, owners: np.ndarray
+) -> _Changes:
+    """Each clause, and the whole, beside the source sentences that share most of its words: what they agree on
+    least badly. `held` (content, sentences): the rarity of a content word where the sentence has it, else 0."""
+    total = _Changes()
+    spans = {(0, len(claim.words)), *claim.clauses}
+    for a, b in sorted(spans):
+        rows = [n for n, place in enumerate(content) if a <= place < b]
+        if not rows:
+            continue
+        shared = held[rows].sum(axis=0)
+        order = np.argsort(-shared, kind="stable")[:3]
+        near = [int(owners[s]) for s in order if shared[s] >= 0.85 * shared[order[0]]]
+        words = [_named(w, grounds.names) for w in claim.words[a:b]]
+        options = [_between(words, grounds.sentences[s].words, grounds) for s in near]
+        total = total | min(options, key=lambda c: c.worst)
+    return total
+
+
+def _between(claim: Sequence[Word], source: Sequence[Word], grounds: Grounds) -> _Changes:
+    """What differs between a clause and a source sentence, weighted by how much of the wording they share."""
+    words = [w for w in claim if not w.function and not w.negator]
+    source_words = [w for w in source if not w.function and not w.negator]
+    ours, theirs = [w.stem for w in words], [w.stem for w in source_words]
+    known, own = set(theirs), set(ours)
+    content = [w.stem in known for w in words if w.kind != "light"]
+    share = sum(content) / max(1, len(content))
+    closeness = float(np.clip((share - 0.4) / 0.4, 0.0, 1.0))  # 0 below 40 % of words in common, 1 from 80 %
+    if not closeness or len(content) < 3:
+        return _Changes()
+    opposite = replaced = 0.0
+    suspects: set[int] = set()
+    table = _opposites()
+    for word in words:
+        others = [o for o in table.get(word.stem, ()) if o in known and o not in own]
+        if word.stem not in known and any(_neighbours(ours, word.stem) & _neighbours(theirs, o) for o in others):
+            opposite = 1.0
+            suspects.add(word.start)
+    moved = 0
+    for op, a, b, c, d in SequenceMatcher(None, ours, theirs, autojunk=False).get_opcodes():
+        if op != "replace" or b - a > 2 or d - c > 2:
+            continue
+        if b - a == d - c and all(w in known for w in ours[a:b]) and all(w in own for w in theirs[c:d]):
+            moved += 1
+            suspects.update(w.start for w in words[a:b])
+        new = [w for w in words[a:b] if w.stem not in known and w.kind != "light"]
+        lost = [w for w in source_words[c:d] if w.stem not in own and w.kind != "light"]
+        if new and lost:
+            hard = any(w.kind != "plain" for w in new) and any(w.kind != "plain" for w in lost)
+            taken = any(w.stem in grounds.places for w in new)
+            replaced = max(replaced, 1.0 if hard else 0.7 if taken else 0.3)
+            suspects.update(w.start for w in new if hard)
+    swapped, starts = _swap([w for w in words if w.kind != "light"], [w for w in source_words if w.kind != "light"])
+    suspects.update(starts)
+    flipped = _negation(claim, source)
+    suspects.update(w.start for w in claim if flipped and w.negator)
+    found = _Changes(flipped, opposite, replaced, max(swapped, min(1.0, moved / 2)), frozenset(suspects))
+    return found.times(closeness)
+
+
+def _negation(claim: Sequence[Word], source: Sequence[Word]) -> float:
+    """1 when one says "not" more often, and a word that both hold stands under it in only one of them."""
+    if sum(w.negator for w in claim) == sum(w.negator for w in source):
+        return 0.0
     ours, theirs = _polarity(claim), _polarity(source)
-    mismatch = [ours[w] != theirs[w] for w in ours.keys() & theirs.keys() if len(ours[w]) == len(theirs[w]) == 1]
-    negated = any(True in p for p in ours.values()) or any(True in p for p in theirs.values())
-    return float(negated and any(mismatch))
+    return float(any(ours[w] != theirs[w] for w in ours.keys() & theirs.keys() if len(ours[w]) == len(theirs[w]) == 1))
 
 
-def _polarity(sentence: Sentence) -> dict[str, set[bool]]:
+def _polarity(words: Sequence[Word]) -> dict[str, set[bool]]:
     """For each content word whether it stands within the three words after a negation."""
     result: dict[str, set[bool]] = {}
     left = 0
-    for word in sentence.words:
+    for word in words:
         if word.negator:
             left = 4
         elif word.kind != "light":
@@ -206,38 +301,9 @@ def _polarity(sentence: Sentence) -> dict[str, set[bool]]:
     return result
 
 
-class _Edits:
-    """What changed between a claim's content words and a source sentence that reads much the same."""
-
-    def __init__(self, words: Sequence[Word], source: Sentence) -> None:
-        ours = [w.stem for w in words]
-        theirs_words = [w for w in source.words if w.kind != "light"]
-        theirs = [w.stem for w in theirs_words]
-        known, own = set(theirs), set(ours)
-        shared = sum(w in known for w in ours) / len(ours)
-        self.closeness = float(np.clip((shared - 0.4) / 0.4, 0.0, 1.0))  # 0 below 40 % of words in common, 1 from 80 %
-        self.opposite = self.replaced = 0.0
-        self.suspects: list[int] = []
-        opposites = _opposites()
-        for n, word in enumerate(ours):
-            if word not in known and any(o in known and o not in own for o in opposites.get(word, ())):
-                self.opposite = 1.0
-                self.suspects.append(n)
-        for op, a, b, c, d in SequenceMatcher(None, ours, theirs, autojunk=False).get_opcodes():
-            if op != "replace" or b - a > 2 or d - c > 2:
-                continue
-            new = [n for n in range(a, b) if ours[n] not in known]
-            lost = [m for m in range(c, d) if theirs[m] not in own]
-            if new and lost:
-                hard = any(words[n].kind != "plain" for n in new) and any(theirs_words[m].kind != "plain" for m in lost)
-                self.replaced = max(self.replaced, 1.0 if hard else 0.4)
-                self.suspects.extend(new if hard else [])
-        self.swapped, pair = _swap(ours, theirs)
-        self.suspects.extend(pair)
-
-
-def _swap(ours: Sequence[str], theirs: Sequence[str]) -> tuple[float, list[int]]:
-    """How clearly two shared words stand each among the other's neighbours (0..1), and their first places."""
+def _swap(claim: Sequence[Word], source: Sequence[Word]) -> tuple[float, list[int]]:
+    """How clearly two shared words stand each among the other's neighbours (0..1), and where they stand."""
+    ours, theirs = [w.stem for w in claim], [w.stem for w in source]
     common = [w for w in dict.fromkeys(ours) if w in theirs]
     if len(common) < 4:
         return 0.0, []
@@ -246,11 +312,13 @@ def _swap(ours: Sequence[str], theirs: Sequence[str]) -> tuple[float, list[int]]
     best, pair = 0.0, ("", "")
     for i, a in enumerate(common):
         for b in common[i + 1 :]:
-            gain_a = _overlap(here[a], there[b], {a, b}) - _overlap(here[a], there[a], {a, b})
-            gain_b = _overlap(here[b], there[a], {a, b}) - _overlap(here[b], there[b], {a, b})
+            both = {a, b}
+            gain_a = _overlap(here[a], there[b], both) - _overlap(here[a], there[a], both)
+            gain_b = _overlap(here[b], there[a], both) - _overlap(here[b], there[b], both)
             if min(gain_a, gain_b) > best:
                 best, pair = min(gain_a, gain_b), (a, b)
-    return min(1.0, best), [ours.index(w) for w in pair if w] if best > 0.5 else []
+    best = min(1.0, 2 * best)
+    return best, [w.start for w in claim if w.stem in pair] if best > 0.5 else []
 
 
 def _neighbours(words: Sequence[str], word: str) -> set[str]:
@@ -263,4 +331,4 @@ def _neighbours(words: Sequence[str], word: str) -> set[str]:
 
 def _overlap(a: set[str], b: set[str], leave_out: set[str]) -> float:
     a, b = a - leave_out, b - leave_out
-    return len(a & b) / min(len(a), len(b)) if a and b else 0.0
+    return len(a & b) / max(len(a), len(b)) if a and b else 0.0

@@ -11,6 +11,8 @@ import re
 import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -19,9 +21,11 @@ from index.encode import Encoded
 from index.lexical import stems
 from ingest.text import FUNCTION_WORDS, fold
 
+_CONJUNCTIONS = frozenset("and but while whereas although though because since which".split())
+COMMON_WORDS = Path(__file__).with_name("common_words.txt")
 Kind = Literal["light", "plain", "name", "number"]
 
-_WORD = re.compile(r"\d+(?:,\d{3})+(?:\.\d+)?|\d+\.\d+|[^\W_]+(?:['’.][^\W_]+)*")
+_WORD = re.compile(r"\d+/\d+|\d+(?:,\d{3})+(?:\.\d+)?|\d+\.\d+|[^\W_]+(?:['’.][^\W_]+)*")
 _MARKER = re.compile(r"\s*(?:[-*•✔✓▪–#>]+|\(?\d{1,3}[.)](?=\s))\s*")
 _CITATION = re.compile(r"\[\d+(?:\s*,\s*\d+)*\]")
 NEGATORS = frozenset(
@@ -51,11 +55,12 @@ _NUMBERS = {
         ("zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
          "seventeen eighteen nineteen twenty", range(21)),
         ("thirty forty fifty sixty seventy eighty ninety hundred", (*range(30, 101, 10),)),
-        ("first second third fourth fifth sixth seventh eighth ninth tenth", range(1, 11)),
-        ("once twice half dozen thousand million billion", (1, 2, 0.5, 12, 1000, 10**6, 10**9)),
+        ("fourth fifth sixth seventh eighth ninth tenth", range(4, 11)),
+        ("twice dozen thousand million billion", (2, 12, 1000, 10**6, 10**9)),
     )
     for word, value in zip(words.split(), values, strict=True)
 }  # fmt: skip
+_FRACTIONS = {"1/2": "half", "1/3": "third", "2/3": "third", "1/4": "quarter", "3/4": "quarter"}
 _ABOUT_SOURCES = (
     r"(?:(?:the|these|this|those|both|all|any|each|of|three|two|given|provided|above|following|supplied|available)\s+)*"
     r"(?:passages?|contexts?|documents?|sources?|texts?|articles?|excerpts?|information|references?|snippets?)"
@@ -111,22 +116,45 @@ _HARMLESS = [
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """One word of a text: `text[start:end]`, its stem (a number's plain form) and what kind it is."""
+    """One word of a text: `text[start:end]`, its stem (a number's plain form) and what kind it is.
+
+    `function`: mere grammar, or masked; `capital`: written with one, wherever it stands.
+    """
 
     start: int
     end: int
     stem: str
     kind: Kind
     negator: bool = False
+    function: bool = False
+    capital: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """The words of a sentence with unit `vectors` (len(words), d) and the unit sentence `vector` (d,)."""
+    """The words of a sentence with unit `vectors` (len(words), d) and the unit sentence `vector` (d,).
+
+    `clauses`: `[a, b)` in `words`, one after another, each with enough content to be compared on its own.
+    """
 
     words: tuple[Word, ...]
     vectors: np.ndarray
     vector: np.ndarray
+    clauses: tuple[tuple[int, int], ...]
+
+
+@lru_cache(maxsize=1)
+def _ranks() -> dict[str, int]:
+    ranks: dict[str, int] = {}
+    for rank, word in enumerate(COMMON_WORDS.read_text(encoding="utf-8").split(), 1):
+        ranks.setdefault((stems(word) or [word])[0], rank)
+    return ranks
+
+
+def rarity(stem: str) -> float:
+    """How much a word says by its mere presence: from 0.3 for the commonest to 1 for what no list knows."""
+    rank = _ranks().get(stem)
+    return 1.0 if rank is None else float(np.clip(0.3 + 0.7 * np.log(rank / 200) / np.log(6000 / 200), 0.3, 1.0))
 
 
 def same_length_fold(text: str) -> str:
@@ -160,7 +188,8 @@ def split_words(text: str, mask: list[tuple[int, int]] | None = None) -> tuple[W
         low = raw.lower()
         masked = any(a < match.end() and match.start() < b for a, b in mask or ())
         number = _number(low)
-        negator = low.replace("'", "") in NEGATORS or low.endswith("n't")
+        after = text[match.end() : match.end() + 2]
+        negator = (low.replace("'", "") in NEGATORS or low.endswith("n't")) and not (low == "no" and after[:1] in ",:.!")
         kind: Kind = "plain"
         if masked or low in _LIGHT or negator or (len(low) == 1 and not low.isdigit() and not raw.isupper()):
             kind = "light"
@@ -169,7 +198,9 @@ def split_words(text: str, mask: list[tuple[int, int]] | None = None) -> tuple[W
         elif _inner_capital(raw) or (raw[0].isupper() and not opening and not title_case):
             kind = "name"
         stem = number or (stems(low) or [low])[0]
-        words.append(Word(match.start(), match.end(), stem, kind, negator and not masked))
+        function = masked or low in FUNCTION_WORDS
+        capital = raw[0].isupper() and not masked
+        words.append(Word(match.start(), match.end(), stem, kind, negator and not masked, function, capital))
         opening = masked or bool(re.match(r"[\"'”’)*]*[.!?:;\n]", text[match.end() : match.end() + 4]))
     return tuple(words)
 
@@ -178,10 +209,14 @@ def _number(low: str) -> str:
     """The plain form of a number word or figure ("10,000" and "10000", "three" and "3"), else ""."""
     if low in _NUMBERS:
         return _NUMBERS[low]
+    if "/" in low:
+        return _FRACTIONS.get(low, low)
     figure = re.fullmatch(r"(\d[\d,]*(?:\.\d+)?)(?:s|st|nd|rd|th|x|k|m|b|%|'s)?", low)
     if not figure:
         return low if low[0].isdigit() else ""
     plain = figure[1].replace(",", "")
+    if low[-1] == "k":
+        plain = f"{float(plain) * 1000:f}"
     return (plain.rstrip("0").rstrip(".") if "." in plain else plain).lstrip("0") or "0"
 
 
@@ -214,7 +249,22 @@ def build_sentence(
             vectors[owner[place]] += encoded.tokens[row]
             at = place + len(piece)
     norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return Sentence(words, vectors / np.maximum(norms, 1e-6), encoded.vector)
+    return Sentence(words, vectors / np.maximum(norms, 1e-6), encoded.vector, _clauses(text, words))
+
+
+def _clauses(text: str, words: tuple[Word, ...], least: int = 4) -> tuple[tuple[int, int], ...]:
+    """Pieces between commas and conjunctions, joined until each has `least` words of content."""
+    spans: list[tuple[int, int]] = []
+    begin = content = 0
+    for n, word in enumerate(words):
+        ends = text[words[n - 1].end : word.start].strip(" \"'*)")[:1] in (",", ";", ":") if n else False
+        if n > begin and content >= least and (ends or text[word.start : word.end].lower() in _CONJUNCTIONS):
+            spans.append((begin, n))
+            begin, content = n, 0
+        content += word.kind != "light"
+    if content < least and spans:
+        begin = spans.pop()[0]
+    return (*spans, (begin, len(words)))
 
 
 def _letters(text: str) -> str:

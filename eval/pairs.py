@@ -40,7 +40,7 @@ _COMPANY = re.compile(rf"\b(?:{'|'.join(COMPANIES)})\b")
 _TERMS = [
     tuple(pair.split("/"))
     for pair in (
-        "L1/L2|precision/recall|bias/variance|bagging/boosting|supervised/unsupervised|CNNs/RNNs|CNN/RNN|training/test|"
+        "L1/L2|precision/recall|bias/variance|bagging/boosting|supervised/unsupervised|CNNs/RNNs|CNN/RNN|"
         "overfitting/underfitting|generative/discriminative|encoder/decoder|false positives/false negatives|"
         "true positives/false positives|batch/stochastic|parametric/non-parametric|LIME/SHAP|BLEU/ROUGE|BERT/GPT|"
         "Random Forest/Gradient Boosting|classification/regression|mean/median|low/high|short-term/long-term|users/items|"
@@ -177,11 +177,11 @@ def _cased(new: str, old: str) -> str:
 
 
 def _different(a: str, b: str) -> bool:
-    """Whether more than the order of one list changed ("bias and variance" to "variance and bias")."""
-    joined = re.compile(r"(\w[\w-]*)(?:,| and| or|/| vs\.?)\s*(\w[\w-]*)")
-    return joined.sub(lambda m: " ".join(sorted(m.groups())), a.lower()) != joined.sub(
-        lambda m: " ".join(sorted(m.groups())), b.lower()
-    )
+    """Whether more than the order of a list changed ("bias and variance" to "variance and bias")."""
+    words_a, words_b = re.findall(r"[\w-]+", a.lower()), re.findall(r"[\w-]+", b.lower())
+    changed = [n for n, (x, y) in enumerate(zip(words_a, words_b, strict=False)) if x != y]
+    moved = sorted(words_a) == sorted(words_b)
+    return not moved or (bool(changed) and changed[-1] - changed[0] > 3)
 
 
 def flip_negation(sentence: str, rng: random.Random) -> str:
