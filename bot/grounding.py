@@ -1,4 +1,4 @@
-"""How a sentence stands to its sources, in a dozen figures that each mean something to a reader.
+"""How a sentence stands to its sources, in eleven figures that each mean something to a reader.
 
 Every figure is a reason for doubt, 0 when there is none: words, numbers and names that no source holds, the
 distance to the nearest source sentences, and, where the wording is close, what was changed: a negation, a
@@ -10,30 +10,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
+from functools import lru_cache
 
 import numpy as np
 
 from bot.words import Sentence, Word, rarity
+from index.lexical import stems
 
 FEATURES = (
     "gap_context",  # 1 - best cosine of a content word with any word of the sources, mean
     "gap_evidence",  # the same with the words of the best few source sentences
-    "gap_sentence",  # the same with the best single source sentence
-    "gap_vector",  # 1 - cosine with the nearest source sentence as a whole
     "new_share",  # share of content words that are new: found nowhere, nothing like them either
     "new_count",  # log(1 + their number)
     "new_run",  # the longest run of neighbouring new words, up to 4, over 4
-    "new_worst",  # how new the newest word is
-    "far_share",  # share of content words in the sources, but not in the best few sentences
     "number_new",  # numbers that no source holds, up to 2, over 2
-    "number_far",  # numbers that the sources hold, but not the best few sentences
-    "name_new",
-    "name_far",
-    "negation",  # a word is negated in one and not in the other
-    "opposite",  # a word stands where its opposite stands in the source
-    "replaced",  # near-verbatim wording in which a word stands in another's place
-    "swapped",  # near-verbatim wording in which two words have changed places
-    "role",  # 1 - cosine of the same word here and there, mean over words in common
+    "name_new",  # the same for names
+    "negation",  # near a source's wording: a word is negated in one and not in the other
+    "opposite",  # near a source's wording: a word stands where its opposite stands there
+    "replaced",  # near a source's wording: a word stands in another's place
+    "swapped",  # near a source's wording: words have changed places
 )
 _OPPOSITES = """
 increase decrease|increase reduce|high low|higher lower|large small|larger smaller|more less|most least|more fewer
@@ -50,12 +45,11 @@ correct incorrect|equal unequal|known unknown|stable unstable|balanced imbalance
 """.replace("\n", "|")
 
 
+@lru_cache(maxsize=1)
 def _opposites() -> dict[str, frozenset[str]]:
-    from index.lexical import stems
-
     table: dict[str, set[str]] = {}
     for pair in _OPPOSITES.strip("|").split("|"):
-        a, b = ((stems(w) or [w])[0] for w in pair.split())
+        a, b = ((stems(word) or [word])[0] for word in pair.split())
         table.setdefault(a, set()).add(b)
         table.setdefault(b, set()).add(a)
     return {word: frozenset(others) for word, others in table.items()}
@@ -66,10 +60,14 @@ _STRANGE = 0.42  # cosine below which a word has nothing to lean on
 
 
 class Grounds:
-    """The sources' sentences with their words side by side: `vectors` (n, d), `owner` (n,) the sentence of each."""
+    """The sources' sentences with their words side by side: `vectors` (n, d), `owner` (n,) the sentence of each.
 
-    def __init__(self, sentences: Sequence[Sentence]) -> None:
+    Only the first `citable` sentences can be evidence; the others (headings, titles) say what words are known.
+    """
+
+    def __init__(self, sentences: Sequence[Sentence], citable: int | None = None) -> None:
         self.sentences = tuple(sentences)
+        self.citable = len(self.sentences) if citable is None else citable
         self.words: list[Word] = [w for s in sentences for w in s.words]
         parts = [s.vectors for s in sentences if len(s.words)]
         self.vectors = np.concatenate(parts) if parts else np.zeros((0, 1), dtype=np.float32)
@@ -79,7 +77,6 @@ class Grounds:
             for key in _keys(word.stem):
                 self.places.setdefault(key, []).append(n)
         self.names = {w.stem for w in self.words if w.kind == "name"}
-        self.matrix = np.stack([s.vector for s in sentences]) if sentences else np.zeros((0, 1), dtype=np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +91,13 @@ class Comparison:
 
 
 def compare(claim: Sentence, grounds: Grounds, max_evidence: int = 3) -> Comparison:
-    """All figures of one claim sentence; zeros when it holds nothing that could be wrong."""
+    """All figures of one claim sentence; zeros when it holds nothing that could be wrong, ones without sources."""
     content = tuple(n for n, w in enumerate(claim.words) if w.kind != "light" and claim.vectors[n].any())
-    if not content or not grounds.words:
-        empty = 0.0 if not content else 1.0
-        return Comparison(np.full(len(FEATURES), empty), (), content, np.full(len(content), empty))
+    starts = np.flatnonzero(np.r_[True, np.diff(grounds.owner) > 0]) if grounds.words else np.zeros(0, dtype=int)
+    owners = grounds.owner[starts]  # the sentences that have words
+    citable = int((owners < grounds.citable).sum())
+    if not content or not citable:
+        return Comparison(np.full(len(FEATURES), float(bool(content))), (), content, np.ones(len(content)))
     words = [_named(claim.words[n], grounds.names) for n in content]
     rare = np.array([1.0 if w.kind in ("name", "number") else rarity(w.stem) for w in words])
     weights = rare / rare.sum()
@@ -107,52 +106,32 @@ def compare(claim: Sentence, grounds: Grounds, max_evidence: int = 3) -> Compari
     for i, word in enumerate(words):
         for key in _keys(word.stem):
             same[i, grounds.places.get(key, ())] = True
-    starts = np.flatnonzero(np.r_[True, np.diff(grounds.owner) > 0])
-    owners = grounds.owner[starts]
-    best = np.maximum.reduceat(cosines, starts, axis=1)  # (words, sentences that have words)
+    best = np.maximum.reduceat(cosines, starts, axis=1)  # (words, sentences)
     held = np.maximum.reduceat(same, starts, axis=1)
-    strength = np.maximum(best, 0.9 * held)
-    evidence = _choose(strength, weights, max_evidence)
-    near, in_near = best[:, evidence].max(axis=1), held[:, evidence].any(axis=1)
-    anywhere, in_any = best.max(axis=1), held.any(axis=1)
-    fresh = np.where(in_any, 0.0, np.clip((_MATCH - anywhere) / (_MATCH - _STRANGE), 0.0, 1.0))
-    far = np.where(in_near | (fresh > 0), 0.0, np.clip((_MATCH - near) / (_MATCH - _STRANGE), 0.0, 1.0))
+    evidence = _choose(np.maximum(best, 0.9 * held)[:, :citable], weights, max_evidence)
+    anywhere, known = best.max(axis=1), held.any(axis=1)
     number = np.array([w.kind == "number" for w in words])
     name = np.array([w.kind == "name" for w in words])
-    fresh = np.where(number & ~in_any, 1.0, fresh)
-    edits = _changes(claim, content, held * rare[:, None], grounds, owners)
-    top = owners[evidence[0]]
-    in_top = same & (grounds.owner == top)[None, :]
-    common = in_top.any(axis=1)
-    role = float((1.0 - np.where(in_top, cosines, 0.0).max(axis=1))[common].mean()) if common.any() else 0.0
+    fresh = np.where(known, 0.0, np.clip((_MATCH - anywhere) / (_MATCH - _STRANGE), 0.0, 1.0))
+    fresh = np.where(number & ~known, 1.0, fresh)
+    edits = _changes(claim, content, (held * rare[:, None])[:, :citable], grounds, owners)
     values = np.array(
         [
             float(weights @ (1.0 - anywhere)),
-            float(weights @ (1.0 - near)),
-            float(weights @ (1.0 - best[:, evidence[0]])),
-            float(1.0 - np.clip((grounds.matrix @ claim.vector).max(), 0.0, 1.0)),
+            float(weights @ (1.0 - best[:, evidence].max(axis=1))),
             float(weights @ fresh),
             float(np.log1p((fresh * rare).sum())),
             _longest_run(fresh * rare > 0.4, 4) / 4,
-            float((fresh * rare).max()),
-            float(weights @ far),
-            min(2.0, float((number & ~in_any).sum())) / 2,
-            min(2.0, float((number & in_any & ~in_near).sum())) / 2,
+            min(2.0, float((number & ~known).sum())) / 2,
             min(2.0, float((fresh * name).sum())) / 2,
-            min(2.0, float((name & in_any & ~in_near).sum())) / 2,
             edits.negation,
             edits.opposite,
             edits.replaced,
             edits.swapped,
-            role,
         ]
     )
-    doubt = np.maximum(fresh, 0.6 * far)
-    doubt = np.where(number & ~in_near, np.maximum(doubt, 0.8), doubt)
-    for n, word in enumerate(words):
-        if word.start in edits.suspects:
-            doubt[n] = max(doubt[n], 0.8)
-    return Comparison(values, tuple(int(owners[e]) for e in evidence), content, doubt)
+    suspect = np.array([word.start in edits.suspects for word in words])
+    return Comparison(values, tuple(int(owners[e]) for e in evidence), content, np.maximum(fresh, 0.8 * suspect))
 
 
 def _named(word: Word, names: set[str]) -> Word:
@@ -247,7 +226,7 @@ def _between(claim: Sequence[Word], source: Sequence[Word], grounds: Grounds) ->
     known, own = set(theirs), set(ours)
     content = [w.stem in known for w in words if w.kind != "light"]
     share = sum(content) / max(1, len(content))
-    closeness = float(np.clip((share - 0.4) / 0.4, 0.0, 1.0))  # 0 below 40 % of words in common, 1 from 80 %
+    closeness = float(np.clip((share - 0.5) / 0.35, 0.0, 1.0))  # 0 below 50 % of words in common, 1 from 85 %
     if not closeness or len(content) < 3:
         return _Changes()
     opposite = replaced = 0.0
@@ -272,11 +251,9 @@ def _between(claim: Sequence[Word], source: Sequence[Word], grounds: Grounds) ->
             taken = any(w.stem in grounds.places for w in new)
             replaced = max(replaced, 1.0 if hard else 0.7 if taken else 0.3)
             suspects.update(w.start for w in new if hard)
-    swapped, starts = _swap([w for w in words if w.kind != "light"], [w for w in source_words if w.kind != "light"])
-    suspects.update(starts)
     flipped = _negation(claim, source)
     suspects.update(w.start for w in claim if flipped and w.negator)
-    found = _Changes(flipped, opposite, replaced, max(swapped, min(1.0, moved / 2)), frozenset(suspects))
+    found = _Changes(flipped, opposite, replaced, min(1.0, moved / 2), frozenset(suspects))
     return found.times(closeness)
 
 
@@ -301,34 +278,9 @@ def _polarity(words: Sequence[Word]) -> dict[str, set[bool]]:
     return result
 
 
-def _swap(claim: Sequence[Word], source: Sequence[Word]) -> tuple[float, list[int]]:
-    """How clearly two shared words stand each among the other's neighbours (0..1), and where they stand."""
-    ours, theirs = [w.stem for w in claim], [w.stem for w in source]
-    common = [w for w in dict.fromkeys(ours) if w in theirs]
-    if len(common) < 4:
-        return 0.0, []
-    here = {w: _neighbours(ours, w) for w in common}
-    there = {w: _neighbours(theirs, w) for w in common}
-    best, pair = 0.0, ("", "")
-    for i, a in enumerate(common):
-        for b in common[i + 1 :]:
-            both = {a, b}
-            gain_a = _overlap(here[a], there[b], both) - _overlap(here[a], there[a], both)
-            gain_b = _overlap(here[b], there[a], both) - _overlap(here[b], there[b], both)
-            if min(gain_a, gain_b) > best:
-                best, pair = min(gain_a, gain_b), (a, b)
-    best = min(1.0, 2 * best)
-    return best, [w.start for w in claim if w.stem in pair] if best > 0.5 else []
-
-
 def _neighbours(words: Sequence[str], word: str) -> set[str]:
     found: set[str] = set()
     for n, w in enumerate(words):
         if w == word:
             found.update(words[max(0, n - 2) : n], words[n + 1 : n + 3])
     return found
-
-
-def _overlap(a: set[str], b: set[str], leave_out: set[str]) -> float:
-    a, b = a - leave_out, b - leave_out
-    return len(a & b) / max(len(a), len(b)) if a and b else 0.0

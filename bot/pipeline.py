@@ -61,7 +61,7 @@ class Pipeline:
 
     def __init__(self, retriever: Retriever, config: BotConfig | None = None) -> None:
         self.retriever, self.config = retriever, config or BotConfig()
-        self._verifier = Verifier(retriever.encoder, retriever.index.tokens)
+        self._verifier = Verifier(retriever.encoder)
 
     @classmethod
     def open(cls, root: Path, config: BotConfig | None = None) -> Pipeline:

@@ -32,6 +32,7 @@ NEGATORS = frozenset(
     "no not never none nor neither without cannot cant dont doesnt didnt isnt arent wasnt werent wont wouldnt "
     "shouldnt couldnt hasnt havent hadnt hardly barely nobody nothing nowhere unable lack lacks lacking".split()
 )
+_AVERSE = frozenset("avoid avoids avoiding prevent prevents preventing stop stops stopping keep keeps refuse fail fails".split())
 # Words that say little on their own: grammar, and the glue with which answers are put together.
 _LIGHT = FUNCTION_WORDS | NEGATORS | frozenset(
     """
@@ -200,7 +201,8 @@ def split_words(text: str, mask: list[tuple[int, int]] | None = None) -> tuple[W
         stem = number or (stems(low) or [low])[0]
         function = masked or low in FUNCTION_WORDS
         capital = raw[0].isupper() and not masked
-        words.append(Word(match.start(), match.end(), stem, kind, negator and not masked, function, capital))
+        denies = (negator or low in _AVERSE) and not masked
+        words.append(Word(match.start(), match.end(), stem, kind, denies, function, capital))
         opening = masked or bool(re.match(r"[\"'”’)*]*[.!?:;\n]", text[match.end() : match.end() + 4]))
     return tuple(words)
 
