@@ -7,7 +7,7 @@ number, a term put in another's place.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from functools import lru_cache
@@ -55,7 +55,9 @@ def _opposites() -> dict[str, frozenset[str]]:
     return {word: frozenset(others) for word, others in table.items()}
 
 
+_RARITY = {"name": 1.0, "number": 1.0, "count": 0.6}  # fixed for these kinds, by frequency for other words
 _MATCH = 0.72  # cosine from which two words stand for each other
+_NAME_MATCH = 0.9  # the same for names, whose vectors are alike: France is not Spain
 _STRANGE = 0.42  # cosine below which a word has nothing to lean on
 
 
@@ -66,9 +68,10 @@ class Grounds:
     """
 
     def __init__(self, sentences: Sequence[Sentence], citable: int | None = None) -> None:
-        self.sentences = tuple(sentences)
+        self.names = {w.stem for s in sentences for w in s.words if w.kind == "name"}
+        self.sentences = tuple(replace(s, words=tuple(_named(w, self.names) for w in s.words)) for s in sentences)
         self.citable = len(self.sentences) if citable is None else citable
-        self.words: list[Word] = [w for s in sentences for w in s.words]
+        self.words: list[Word] = [w for s in self.sentences for w in s.words]
         parts = [s.vectors for s in sentences if len(s.words)]
         self.vectors = np.concatenate(parts) if parts else np.zeros((0, 1), dtype=np.float32)
         self.owner = np.repeat(np.arange(len(sentences)), [len(s.words) for s in sentences])
@@ -76,7 +79,8 @@ class Grounds:
         for n, word in enumerate(self.words):
             for key in _keys(word.stem):
                 self.places.setdefault(key, []).append(n)
-        self.names = {w.stem for w in self.words if w.kind == "name"}
+        for n, letters in _initials(self.words):
+            self.places.setdefault(letters, []).append(n)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +103,7 @@ def compare(claim: Sentence, grounds: Grounds, max_evidence: int = 3) -> Compari
     if not content or not citable:
         return Comparison(np.full(len(FEATURES), float(bool(content))), (), content, np.ones(len(content)))
     words = [_named(claim.words[n], grounds.names) for n in content]
-    rare = np.array([1.0 if w.kind in ("name", "number") else rarity(w.stem) for w in words])
+    rare = np.array([_RARITY.get(w.kind) or rarity(w.stem) for w in words])
     weights = rare / rare.sum()
     cosines = np.clip(claim.vectors[list(content)] @ grounds.vectors.T, 0.0, 1.0)
     same = np.zeros(cosines.shape, dtype=bool)
@@ -112,7 +116,8 @@ def compare(claim: Sentence, grounds: Grounds, max_evidence: int = 3) -> Compari
     anywhere, known = best.max(axis=1), held.any(axis=1)
     number = np.array([w.kind == "number" for w in words])
     name = np.array([w.kind == "name" for w in words])
-    fresh = np.where(known, 0.0, np.clip((_MATCH - anywhere) / (_MATCH - _STRANGE), 0.0, 1.0))
+    match = np.where(name, _NAME_MATCH, _MATCH)
+    fresh = np.where(known, 0.0, np.clip((match - anywhere) / (match - _STRANGE), 0.0, 1.0))
     fresh = np.where(number & ~known, 1.0, fresh)
     edits = _changes(claim, content, (held * rare[:, None])[:, :citable], grounds, owners)
     values = np.array(
@@ -138,6 +143,18 @@ def _named(word: Word, names: set[str]) -> Word:
     """A word that opens a sentence is a name when the sources use it as one."""
     opens = word.kind == "plain" and word.capital and word.stem in names
     return replace(word, kind="name") if opens else word
+
+
+def _initials(words: Sequence[Word]) -> Iterator[tuple[int, str]]:
+    """Where two to five capitalised words stand together, their initials: "NCUA" is known by its full name."""
+    for n in range(len(words)):
+        letters = ""
+        for word in words[n : n + 5]:
+            if not word.capital or not word.stem[:1].isalpha():
+                break
+            letters += word.stem[0]
+            if len(letters) > 1:
+                yield n, letters
 
 
 def _keys(stem: str) -> tuple[str, ...]:
@@ -225,9 +242,7 @@ def _between(claim: Sequence[Word], source: Sequence[Word], grounds: Grounds) ->
     ours, theirs = [w.stem for w in words], [w.stem for w in source_words]
     known, own = set(theirs), set(ours)
     content = [w.stem in known for w in words if w.kind != "light"]
-    share = sum(content) / max(1, len(content))
-    closeness = float(np.clip((share - 0.5) / 0.35, 0.0, 1.0))  # 0 below 50 % of words in common, 1 from 85 %
-    if not closeness or len(content) < 3:
+    if len(content) < 3 or sum(content) < 0.4 * len(content):
         return _Changes()
     opposite = replaced = 0.0
     suspects: set[int] = set()
@@ -237,7 +252,7 @@ def _between(claim: Sequence[Word], source: Sequence[Word], grounds: Grounds) ->
         if word.stem not in known and any(_neighbours(ours, word.stem) & _neighbours(theirs, o) for o in others):
             opposite = 1.0
             suspects.add(word.start)
-    moved = 0
+    moved = exchanged = 0
     for op, a, b, c, d in SequenceMatcher(None, ours, theirs, autojunk=False).get_opcodes():
         if op != "replace" or b - a > 2 or d - c > 2:
             continue
@@ -249,11 +264,14 @@ def _between(claim: Sequence[Word], source: Sequence[Word], grounds: Grounds) ->
         if new and lost:
             hard = any(w.kind != "plain" for w in new) and any(w.kind != "plain" for w in lost)
             taken = any(w.stem in grounds.places for w in new)
-            replaced = max(replaced, 1.0 if hard else 0.7 if taken else 0.3)
+            replaced = max(replaced, 1.0 if hard else 0.9 if taken else 0.3)
             suspects.update(w.start for w in new if hard)
+            exchanged += len(new) if hard else 0
     flipped = _negation(claim, source)
     suspects.update(w.start for w in claim if flipped and w.negator)
-    found = _Changes(flipped, opposite, replaced, min(1.0, moved / 2), frozenset(suspects))
+    share = (sum(content) + min(2, exchanged)) / len(content)
+    closeness = float(np.clip((share - 0.5) / 0.35, 0.0, 1.0))  # 0 below 50 % of words in common, 1 from 85 %
+    found = _Changes(flipped, opposite, replaced, min(1.0, 0.75 * moved), frozenset(suspects))
     return found.times(closeness)
 
 

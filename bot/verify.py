@@ -27,7 +27,7 @@ from ingest.text import fold, sentence_spans, squeeze
 
 WEIGHTS = Path(__file__).with_name("verify_weights.json")
 SUPPORTED = 0.5  # a text at or above this score counts as supported
-SHARPNESS = 1.5  # of the sum over sentences: 1 adds their odds, more leans to the worst sentence
+SHARPNESS = 3.0  # of the sum over sentences: 1 adds their odds, more leans to the worst sentence
 MAX_TOKENS = 256
 _DOUBTFUL = 0.5  # a word at or above this doubt is named as unsupported
 

@@ -23,7 +23,7 @@ from ingest.text import FUNCTION_WORDS, fold
 
 _CONJUNCTIONS = frozenset("and but while whereas although though because since which".split())
 COMMON_WORDS = Path(__file__).with_name("common_words.txt")
-Kind = Literal["light", "plain", "name", "number"]
+Kind = Literal["light", "plain", "name", "number", "count"]  # a count is a small number in letters: "two ways"
 
 _WORD = re.compile(r"\d+/\d+|\d+(?:,\d{3})+(?:\.\d+)?|\d+\.\d+|[^\W_]+(?:['’.][^\W_]+)*")
 _MARKER = re.compile(r"\s*(?:[-*•✔✓▪–#>]+|\(?\d{1,3}[.)](?=\s))\s*")
@@ -56,7 +56,7 @@ _NUMBERS = {
         ("zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
          "seventeen eighteen nineteen twenty", range(21)),
         ("thirty forty fifty sixty seventy eighty ninety hundred", (*range(30, 101, 10),)),
-        ("fourth fifth sixth seventh eighth ninth tenth", range(4, 11)),
+        ("third fourth fifth sixth seventh eighth ninth tenth", range(3, 11)),
         ("twice dozen thousand million billion", (2, 12, 1000, 10**6, 10**9)),
     )
     for word, value in zip(words.split(), values, strict=True)
@@ -195,7 +195,7 @@ def split_words(text: str, mask: list[tuple[int, int]] | None = None) -> tuple[W
         if masked or low in _LIGHT or negator or (len(low) == 1 and not low.isdigit() and not raw.isupper()):
             kind = "light"
         elif number:
-            kind = "number"
+            kind = "number" if low[0].isdigit() or float(number) > 10 else "count"
         elif _inner_capital(raw) or (raw[0].isupper() and not opening and not title_case):
             kind = "name"
         stem = number or (stems(low) or [low])[0]
