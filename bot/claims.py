@@ -11,13 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from bot.grounding import Grounds
-from bot.verify import assess, encode_sentences
+from bot.verify import assess, cut_long, encode_sentences
 from index.encode import Encoder
 from ingest.cli import read_jsonl
 from ingest.errors import QuestionError
 from ingest.text import sentence_spans
 
-_LONGEST = 90  # words of one piece of context; longer ones are cut so that the encoder sees all of them
 _KEPT = 32  # contexts remembered: several claims on one context come one after another
 
 
@@ -68,33 +67,17 @@ class ClaimVerifier:
         if contexts in self._known:
             self._known.move_to_end(contexts)
             return self._known[contexts]
-        spans = [Span(n, a, b) for n, text in enumerate(contexts) for a, b in _pieces(text)]
+        spans = [
+            Span(n, a, b)
+            for n, text in enumerate(contexts)
+            for start, end in sentence_spans(text)
+            for a, b in cut_long(text, start, end)
+        ]
         grounds = Grounds(encode_sentences(self._encoder, [contexts[s.context][s.start : s.end] for s in spans]))
         self._known[contexts] = spans, grounds
         if len(self._known) > _KEPT:
             self._known.popitem(last=False)
         return spans, grounds
-
-
-def _pieces(text: str) -> Iterator[tuple[int, int]]:
-    """Sentence spans, over-long ones cut between words."""
-    for start, end in sentence_spans(text):
-        words = text[start:end].split()
-        if len(words) <= _LONGEST:
-            yield start, end
-            continue
-        at = start
-        count = -(-len(words) // _LONGEST)
-        for n in range(count):
-            stop = end
-            if n < count - 1:
-                stop = at
-                for word in words[n * len(words) // count : (n + 1) * len(words) // count]:
-                    stop = text.index(word, stop, end) + len(word)
-            while at < stop and text[at].isspace():
-                at += 1
-            yield at, stop
-            at = stop
 
 
 def read_claims(path: Path) -> list[dict[str, Any]]:

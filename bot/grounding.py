@@ -1,4 +1,4 @@
-"""How a sentence stands to its sources, in eleven figures that each mean something to a reader.
+"""How a sentence stands to its sources, in ten figures that each mean something to a reader.
 
 Every figure is a reason for doubt, 0 when there is none: words, numbers and names that no source holds, the
 distance to the nearest source sentences, and, where the wording is close, what was changed: a negation, a
@@ -10,16 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
-from functools import lru_cache
 
 import numpy as np
 
-from bot.words import Sentence, Word, rarity
-from index.lexical import stems
+from bot.words import Sentence, Word, opposites, rarity
 
 FEATURES = (
     "gap_context",  # 1 - best cosine of a content word with any word of the sources, mean
-    "gap_evidence",  # the same with the words of the best few source sentences
     "new_share",  # share of content words that are new: found nowhere, nothing like them either
     "new_count",  # log(1 + their number)
     "new_run",  # the longest run of neighbouring new words, up to 4, over 4
@@ -30,31 +27,6 @@ FEATURES = (
     "replaced",  # near a source's wording: a word stands in another's place
     "swapped",  # near a source's wording: words have changed places
 )
-_OPPOSITES = """
-increase decrease|increase reduce|high low|higher lower|large small|larger smaller|more less|most least|more fewer
-before after|always never|all none|first last|positive negative|internal external|maximum minimum|maximize minimize
-supervised unsupervised|linear nonlinear|parametric nonparametric|sparse dense|strong weak|fast slow|faster slower
-good bad|better worse|best worst|true false|easy hard|simple complex|early late|rich poor|inside outside|above below
-over under|overfit underfit|overfitting underfitting|online offline|discrete continuous|static dynamic|global local
-convex concave|upper lower|add remove|gain loss|rise fall|win lose|accept reject|include exclude|allow prevent
-encourage discourage|improve worsen|expensive cheap|hot cold|old new|older newer|north south|east west|northern southern
-eastern western|hard soft|batch stream|forward backward|encoder decoder|generative discriminative|precision recall
-bias variance|training test|input output|start end|begin end|left right|open closed|safe dangerous|similar different
-short long|shorter longer|rare common|often rarely|many few|raise lower|raise reduce|grow shrink|enable disable
-correct incorrect|equal unequal|known unknown|stable unstable|balanced imbalanced|able unable|legal illegal
-""".replace("\n", "|")
-
-
-@lru_cache(maxsize=1)
-def _opposites() -> dict[str, frozenset[str]]:
-    table: dict[str, set[str]] = {}
-    for pair in _OPPOSITES.strip("|").split("|"):
-        a, b = ((stems(word) or [word])[0] for word in pair.split())
-        table.setdefault(a, set()).add(b)
-        table.setdefault(b, set()).add(a)
-    return {word: frozenset(others) for word, others in table.items()}
-
-
 _RARITY = {"name": 1.0, "number": 1.0, "count": 0.6}  # fixed for these kinds, by frequency for other words
 _MATCH = 0.72  # cosine from which two words stand for each other
 _NAME_MATCH = 0.9  # the same for names, whose vectors are alike: France is not Spain
@@ -123,7 +95,6 @@ def compare(claim: Sentence, grounds: Grounds, max_evidence: int = 3) -> Compari
     values = np.array(
         [
             float(weights @ (1.0 - anywhere)),
-            float(weights @ (1.0 - best[:, evidence].max(axis=1))),
             float(weights @ fresh),
             float(np.log1p((fresh * rare).sum())),
             _longest_run(fresh * rare > 0.4, 4) / 4,
@@ -201,9 +172,14 @@ class _Changes:
         return max(self.negation, self.opposite, self.replaced, self.swapped)
 
     def times(self, factor: float) -> _Changes:
-        suspects = self.suspects if factor > 0.5 else frozenset()
-        values = (factor * v for v in (self.negation, self.opposite, self.replaced, self.swapped))
-        return _Changes(*values, suspects)
+        """The same, weaker; below a half nothing is suspected."""
+        return _Changes(
+            factor * self.negation,
+            factor * self.opposite,
+            factor * self.replaced,
+            factor * self.swapped,
+            self.suspects if factor > 0.5 else frozenset(),
+        )
 
     def __or__(self, other: _Changes) -> _Changes:
         return _Changes(
@@ -230,13 +206,17 @@ def _changes(
         order = np.argsort(-shared, kind="stable")[:3]
         near = [int(owners[s]) for s in order if shared[s] >= 0.85 * shared[order[0]]]
         words = [_named(w, grounds.names) for w in claim.words[a:b]]
-        options = [_between(words, grounds.sentences[s].words, grounds) for s in near]
+        options = [_between(words, s, grounds) for s in near]
         total = total | min(options, key=lambda c: c.worst)
     return total
 
 
-def _between(claim: Sequence[Word], source: Sequence[Word], grounds: Grounds) -> _Changes:
-    """What differs between a clause and a source sentence, weighted by how much of the wording they share."""
+def _between(claim: Sequence[Word], number: int, grounds: Grounds) -> _Changes:
+    """What differs between a clause and a source sentence, weighted by how much of the wording they share.
+
+    A word exchanged for another counts as shared.
+    """
+    source = grounds.sentences[number].words
     words = [w for w in claim if not w.function and not w.negator]
     source_words = [w for w in source if not w.function and not w.negator]
     ours, theirs = [w.stem for w in words], [w.stem for w in source_words]
@@ -246,13 +226,13 @@ def _between(claim: Sequence[Word], source: Sequence[Word], grounds: Grounds) ->
         return _Changes()
     opposite = replaced = 0.0
     suspects: set[int] = set()
-    table = _opposites()
+    table = opposites()
     for word in words:
         others = [o for o in table.get(word.stem, ()) if o in known and o not in own]
         if word.stem not in known and any(_neighbours(ours, word.stem) & _neighbours(theirs, o) for o in others):
             opposite = 1.0
             suspects.add(word.start)
-    moved = exchanged = 0
+    moved, exchanged = 0, int(opposite)
     for op, a, b, c, d in SequenceMatcher(None, ours, theirs, autojunk=False).get_opcodes():
         if op != "replace" or b - a > 2 or d - c > 2:
             continue
@@ -269,7 +249,7 @@ def _between(claim: Sequence[Word], source: Sequence[Word], grounds: Grounds) ->
             exchanged += len(new) if hard else 0
     flipped = _negation(claim, source)
     suspects.update(w.start for w in claim if flipped and w.negator)
-    share = (sum(content) + min(2, exchanged)) / len(content)
+    share = min(1.0, (sum(content) + min(2, exchanged)) / len(content))
     closeness = float(np.clip((share - 0.5) / 0.35, 0.0, 1.0))  # 0 below 50 % of words in common, 1 from 85 %
     found = _Changes(flipped, opposite, replaced, min(1.0, 0.75 * moved), frozenset(suspects))
     return found.times(closeness)

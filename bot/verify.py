@@ -20,8 +20,9 @@ import numpy as np
 from bot.engine import Draft
 from bot.evidence import Evidence
 from bot.grounding import FEATURES, Comparison, Grounds, compare
+from bot.meta import meta_mask
 from bot.values import Verdict
-from bot.words import Sentence, build_sentence, meta_mask
+from bot.words import Sentence, build_sentence
 from index.encode import Encoder
 from ingest.text import fold, sentence_spans, squeeze
 
@@ -29,6 +30,7 @@ WEIGHTS = Path(__file__).with_name("verify_weights.json")
 SUPPORTED = 0.5  # a text at or above this score counts as supported
 SHARPNESS = 3.0  # of the sum over sentences: 1 adds their odds, more leans to the worst sentence
 MAX_TOKENS = 256
+_LONGEST = 90  # words of one piece of text
 _DOUBTFUL = 0.5  # a word at or above this doubt is named as unsupported
 
 
@@ -122,12 +124,23 @@ def claim_spans(text: str) -> list[tuple[int, int]]:
             spans.append((at, start + match.start()))
             at = start + match.end()
         spans.append((at, end))
-    return [(a, b) for a, b in spans if a < b]
+    return [piece for a, b in spans if a < b for piece in cut_long(text, a, b)]
 
 
-def examine(
-    texts: Sequence[str], grounds: Grounds, encoder: Encoder
-) -> tuple[list[Sentence], list[Comparison]]:
+def cut_long(text: str, start: int, end: int) -> list[tuple[int, int]]:
+    """`text[start:end]` in pieces of like size, cut between words, so short that the encoder sees all of each."""
+    ends = [start + m.end() for m in re.finditer(r"\S+", text[start:end])]
+    count = max(1, -(-len(ends) // _LONGEST))
+    stops = [ends[(n + 1) * len(ends) // count - 1] for n in range(count)] if ends else []
+    pieces, at = [], start
+    for stop in stops:
+        at += len(text[at:stop]) - len(text[at:stop].lstrip())
+        pieces.append((at, stop))
+        at = stop
+    return pieces
+
+
+def examine(texts: Sequence[str], grounds: Grounds, encoder: Encoder) -> tuple[list[Sentence], list[Comparison]]:
     """Each sentence with its words, and how it stands to the sources."""
     sentences = encode_sentences(encoder, texts, [meta_mask(t) for t in texts])
     return sentences, [compare(s, grounds) for s in sentences]

@@ -1,8 +1,7 @@
 """A text as its words: where they stand, what kind each is, and one vector a word from the encoder's tokens.
 
 The judge compares words, not tokens: a number, a name and a word of content fail in different ways, and a
-place that a reader is shown must be whole words. What only talks about the sources ("Based on the passages")
-is marked here, so that it counts for nothing.
+place that a reader is shown must be whole words.
 """
 
 from __future__ import annotations
@@ -21,35 +20,52 @@ from index.encode import Encoded
 from index.lexical import stems
 from ingest.text import FUNCTION_WORDS, fold
 
-_CONJUNCTIONS = frozenset("and but while whereas although though because since which".split())
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_CONJUNCTIONS = _words(
+    """
+    and but while whereas although though because since which
+    """
+)
 COMMON_WORDS = Path(__file__).with_name("common_words.txt")
 Kind = Literal["light", "plain", "name", "number", "count"]  # a count is a small number in letters: "two ways"
 
 _WORD = re.compile(r"\d+/\d+|\d+(?:,\d{3})+(?:\.\d+)?|\d+\.\d+|[^\W_]+(?:['’.][^\W_]+)*")
-_MARKER = re.compile(r"\s*(?:[-*•✔✓▪–#>]+|\(?\d{1,3}[.)](?=\s))\s*")
-_CITATION = re.compile(r"\[\d+(?:\s*,\s*\d+)*\]")
-NEGATORS = frozenset(
-    "no not never none nor neither without cannot cant dont doesnt didnt isnt arent wasnt werent wont wouldnt "
-    "shouldnt couldnt hasnt havent hadnt hardly barely nobody nothing nowhere unable lack lacks lacking".split()
-)
-_AVERSE = frozenset("avoid avoids avoiding prevent prevents preventing stop stops stopping keep keeps refuse fail fails".split())
-# Words that say little on their own: grammar, and the glue with which answers are put together.
-_LIGHT = FUNCTION_WORDS | NEGATORS | frozenset(
+NEGATORS = _words(
     """
-    about above after again all also although always among another any anyone anything around because been before
-    being below between both can could did doing done down during each either else especially etc even every few
-    first further generally given had has have having he her here him his however include included includes
-    including indeed instead just last less let like likely made make makes making many may mean means might more
-    moreover most much must namely need needs next now often once one ones only other others otherwise our out over
-    own particular per perhaps please put rather really s same second she should since so some someone something
-    sometimes still such sure than them therefore thing things though through thus together too toward towards
-    typically under until up upon us use used uses using usually various very via want way ways we well were
-    whatever whether while whole whose within would yes yet
-    additionally answer based briefly conclusion context document documents example following follows hope important
-    information mentioned note overall passage passages provided question response said say says source sources
-    state stated states step steps summary text
-    """.split()
-)  # fmt: skip
+    no not never none nor neither without cannot cant dont doesnt didnt isnt arent wasnt werent wont wouldnt
+    shouldnt couldnt hasnt havent hadnt hardly barely nobody nothing nowhere unable lack lacks lacking
+    """
+)
+_AVERSE = _words(
+    """
+    avoid avoids avoiding prevent prevents preventing stop stops stopping keep keeps refuse fail fails
+    """
+)
+# Words that say little on their own: grammar, and the glue with which answers are put together.
+_LIGHT = (
+    FUNCTION_WORDS
+    | NEGATORS
+    | _words(
+        """
+        about above after again all also although always among another any anyone anything around because been
+        before being below between both can could did doing done down during each either else especially etc even
+        every few first further generally given had has have having he her here him his however include included
+        includes including indeed instead just last less let like likely made make makes making many may mean means
+        might more moreover most much must namely need needs next now often once one ones only other others
+        otherwise our out over own particular per perhaps please put rather really s same second she should since so
+        some someone something sometimes still such sure than them therefore thing things though through thus
+        together too toward towards typically under until up upon us use used uses using usually various very via
+        want way ways we well were whatever whether while whole whose within would yes yet additionally answer based
+        briefly conclusion context document documents example following follows hope important information mentioned
+        note overall passage passages provided question response said say says source sources state stated states
+        step steps summary text
+        """
+    )
+)
 _NUMBERS = {
     word: str(value)
     for words, values in (
@@ -62,57 +78,20 @@ _NUMBERS = {
     for word, value in zip(words.split(), values, strict=True)
 }  # fmt: skip
 _FRACTIONS = {"1/2": "half", "1/3": "third", "2/3": "third", "1/4": "quarter", "3/4": "quarter"}
-_ABOUT_SOURCES = (
-    r"(?:(?:the|these|this|those|both|all|any|each|of|three|two|given|provided|above|following|supplied|available)\s+)*"
-    r"(?:passages?|contexts?|documents?|sources?|texts?|articles?|excerpts?|information|references?|snippets?)"
-    r"(?:\s+(?:provided|given|above|supplied|\(?#?\d+\)?|one|two|three|and|or|&|,)(?![\w-]))*"
-)
-_TELLS = (
-    r"(?:states?|stated|says?|mentions?|mentioned|suggests?|explains?|notes?|describes?|indicates?|discuss(?:es)?|"
-    r"provides?|recommends?|lists?|gives?|shows?|adds?|specif(?:y|ies)|tells?|offers?|contains?|focus(?:es)?|"
-    r"clarif(?:y|ies)|state|define|address(?:es)?)"
-)
-# What talks about the sources or the answer itself; matched in folded, lower-case text of the same length.
-_META = [
-    re.compile(p)
-    for p in (
-        rf"(?:based|relying|drawing|going)\s+(?:\w+\s+)?(?:on|upon|from)\s+(?:\w+\s+){{0,2}}?{_ABOUT_SOURCES}\s*[,:]?",
-        rf"(?:according\s+to|as\s+(?:per|{_TELLS}|described|listed)(?:\s+(?:in|by))?|per|from|in|by|with)\s+"
-        rf"{_ABOUT_SOURCES}\s*[,:]?",
-        rf"{_ABOUT_SOURCES}\s+(?:also\s+|further\s+|all\s+|both\s+|only\s+)*{_TELLS}(?:\s+(?:that|how|us))?",
-        r"\(?(?:passages?|sources?|documents?|contexts?)\s*#?\s*\d+(?:\s*(?:,|and|&|or|-)\s*(?:passage\s*)?\d+)*\)?\s*:?",
-        r"(?:here|below|the\s+following)\s+(?:is|are|'s)\b[^.:]{0,80}:",
-        r"(?:step|point|option|tip|part)\s+\d+\s*[:.)]",
-        r"(?:sure|certainly|of course|absolutely|great question|answer)\s*[!,:.]",
-        r"(?:the|a|my)\s+(?:short\s+|brief\s+)?answer(?:\s+to\s+(?:the|this|your)\s+question)?\s+(?:is|would be)\b:?",
-        r"(?:in\s+(?:summary|conclusion|short|brief)|to\s+(?:summari[sz]e|sum\s+up|conclude)|overall)\s*,",
-        r"it\s+(?:is|'s)\s+(?:also\s+)?(?:important|worth|essential|crucial|necessary)\s+(?:to\s+(?:note|remember|"
-        r"mention|keep in mind)|noting|mentioning)\b(?:\s+that)?",
-    )
-]  # fmt: skip
-_ABSENT = (
-    r"(?:(?:do|does|did|is|are|was|were)(?:\s+not|n't)|doesn't|cannot|can't|could\s+not|not|without|no|unable)"
-)
-_HARMLESS = [
-    re.compile(p)
-    for p in (
-        r"unable\s+to\s+(?:answer|determine|find|provide)\b.*",
-        rf".*\b{_ABOUT_SOURCES}\b.*\b{_ABSENT}\s+(?:\w+\s+){{0,3}}?(?:mention|provid|sa[yi]|contain|specif|stat|discuss|"
-        r"addres|includ|giv|enough|explicit|direct|cover|answer|offer|clear|detail|defin|relat|explain|describ|list|"
-        r"indicat)\w*.*",
-        r".*\b(?:there\s+is|there's|there\s+are|have|has|provide|contain)s?\s+(?:no|not\s+enough|insufficient|not\s+any)"
-        r"\s+(?:\w+\s+){0,3}?(?:information|mention|details?|answer|evidence|data|context)\b.*",
-        r".*\b(?:is|are|was|were)(?:\s+not|n't)\s+(?:\w+\s+){0,2}?(?:mentioned|provided|specified|stated|given|"
-        rf"discussed|included|addressed|explained|clear|available)\b.*\b{_ABOUT_SOURCES}.*",
-        r".*\b(?:cannot|can't|can\s+not|could\s+not|not\s+possible\s+to|impossible\s+to|unable\s+to)\s+(?:be\s+)?(?:\w+\s+)?"
-        r"(?:answer|determin|infer|provide\s+an?\s+(?:\w+\s+)?answer).*",
-        r".*\b(?:i\s+hope\s+(?:this|that|it)\b|let\s+me\s+know\b|feel\s+free\b|do\s+you\s+have\s+any|if\s+you\s+have\s+"
-        r"(?:any\s+)?(?:more|other|further|additional)?\s*questions?|happy\s+to\s+help|thank\s+you\s+for).*",
-        r"(?:sure|certainly|of\s+course|okay|ok|great)\b[!,.]?\s*(?:i(?:'d|'m|\s+would|\s+am|'ll|\s+will)|here|based|let)"
-        r"\b.*",
-        r"(?:here|below|the\s+following)\s+(?:is|are|'s)\b[^.]*:",
-    )
-]  # fmt: skip
+
+_OPPOSITES = """
+increase decrease|increase reduce|high low|higher lower|large small|larger smaller|more less|most least|more fewer
+before after|always never|all none|first last|positive negative|internal external|maximum minimum|maximize minimize
+supervised unsupervised|linear nonlinear|parametric nonparametric|sparse dense|strong weak|fast slow|faster slower
+good bad|better worse|best worst|true false|easy hard|simple complex|early late|rich poor|inside outside|above below
+over under|overfit underfit|overfitting underfitting|online offline|discrete continuous|static dynamic|global local
+convex concave|upper lower|add remove|gain loss|rise fall|win lose|accept reject|include exclude|allow prevent
+encourage discourage|improve worsen|expensive cheap|hot cold|old new|older newer|north south|east west|northern southern
+eastern western|hard soft|batch stream|forward backward|encoder decoder|generative discriminative|precision recall
+bias variance|training test|input output|start end|begin end|left right|open closed|safe dangerous|similar different
+short long|shorter longer|rare common|often rarely|many few|raise lower|raise reduce|grow shrink|enable disable
+correct incorrect|equal unequal|known unknown|stable unstable|balanced imbalanced|able unable|legal illegal
+""".replace("\n", "|")
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,23 +137,15 @@ def rarity(stem: str) -> float:
     return 1.0 if rank is None else float(np.clip(0.3 + 0.7 * np.log(rank / 200) / np.log(6000 / 200), 0.3, 1.0))
 
 
-def same_length_fold(text: str) -> str:
-    """Folded and lower-cased character by character, so that offsets stay."""
-    return "".join(f if len(f := fold(c).lower()) == 1 else c for c in text)
-
-
-def meta_mask(text: str) -> list[tuple[int, int]]:
-    """Spans of `text` (one sentence) that talk about the sources, the answer or the list, not about the matter."""
-    low = same_length_fold(text)
-    if marker := _MARKER.match(low):
-        spans = [(0, marker.end())]
-    else:
-        spans = []
-    bare = low[spans[0][1] :] if spans else low
-    if any(p.fullmatch(" ".join(bare.replace("*", "").split())) for p in _HARMLESS):
-        return [(0, len(text))]
-    spans += [m.span() for p in _META for m in p.finditer(low)]
-    return spans + [m.span() for m in _CITATION.finditer(low)]
+@lru_cache(maxsize=1)
+def opposites() -> dict[str, frozenset[str]]:
+    """For a stem, the stems that turn its sentence round."""
+    table: dict[str, set[str]] = {}
+    for pair in _OPPOSITES.strip("|").split("|"):
+        a, b = ((stems(word) or [word])[0] for word in pair.split())
+        table.setdefault(a, set()).add(b)
+        table.setdefault(b, set()).add(a)
+    return {word: frozenset(others) for word, others in table.items()}
 
 
 def split_words(text: str, mask: list[tuple[int, int]] | None = None) -> tuple[Word, ...]:
@@ -190,7 +161,9 @@ def split_words(text: str, mask: list[tuple[int, int]] | None = None) -> tuple[W
         masked = any(a < match.end() and match.start() < b for a, b in mask or ())
         number = _number(low)
         after = text[match.end() : match.end() + 2]
-        negator = (low.replace("'", "") in NEGATORS or low.endswith("n't")) and not (low == "no" and after[:1] in ",:.!")
+        negator = (low.replace("'", "") in NEGATORS or low.endswith("n't")) and not (
+            low == "no" and after[:1] in ",:.!"
+        )
         kind: Kind = "plain"
         if masked or low in _LIGHT or negator or (len(low) == 1 and not low.isdigit() and not raw.isupper()):
             kind = "light"

@@ -1,4 +1,4 @@
-"""`python -m eval retrieve|run|beir|chroma|bench|verify|readme`: write runs, score them, refresh the README's tables."""
+"""`python -m eval retrieve|run|beir|chroma|bench|verify|readme`: write runs, score them, refresh tables."""
 
 from __future__ import annotations
 

@@ -135,7 +135,8 @@ def _fit(claims: Sequence[Claim], kinds: Sequence[str], figures: list[np.ndarray
         new[1:] = new[1:].clip(0.0)
         ahead = new + n / (n + 3) * (new - weights)
         weights = new
-    return weights / np.r_[1.0, scale]
+    unscaled: np.ndarray = weights / np.r_[1.0, scale]
+    return unscaled
 
 
 def weighted_f1(flagged: Sequence[bool], bad: Sequence[bool], share: float = _BAD_SHARE) -> float:
@@ -145,7 +146,9 @@ def weighted_f1(flagged: Sequence[bool], bad: Sequence[bool], share: float = _BA
     return float(2 * (weight * (f & b)).sum() / max(1e-9, (weight * f).sum() + (weight * b).sum()))
 
 
-def _report(claims: Sequence[Claim], kinds: Sequence[str], figures: list[np.ndarray], groups: set[str]) -> dict[str, Any]:
+def _report(
+    claims: Sequence[Claim], kinds: Sequence[str], figures: list[np.ndarray], groups: set[str]
+) -> dict[str, Any]:
     """AUROC of every kind of false sentence against true ones, and of answers, on the articles left out."""
     scores: dict[str, list[float]] = {}
     bad: list[bool] = []

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from eval.data import Question
 from eval.stats import SEED
@@ -31,23 +32,31 @@ class Claim:
     supported: bool
 
 
-COMPANIES = (
-    "Uber|LinkedIn|Deloitte|Tesla|BYD|Hugging Face|Netflix|Google|Amazon|Meta|Spotify|Twitter|TikTok|PayPal|Airbnb|"
-    "DoorDash|Lyft|Waymo|Pinterest|Instagram|YouTube|Apple|Microsoft"
-).split("|")
+def _listed(text: str) -> list[str]:
+    return [item for item in " ".join(text.split()).split("|") if item]
+
+
+COMPANIES = _listed(
+    """
+    Uber|LinkedIn|Deloitte|Tesla|BYD|Hugging
+    Face|Netflix|Google|Amazon|Meta|Spotify|Twitter|TikTok|PayPal|Airbnb|DoorDash|Lyft|Waymo|Pinterest|Instagram|YouTube|Apple|Microsoft
+    """
+)
 _COMPANY = re.compile(rf"\b(?:{'|'.join(COMPANIES)})\b")
 # Terms that stand side by side in machine-learning texts: swapped, each sentence stays fluent and turns false.
 _TERMS = [
     tuple(pair.split("/"))
-    for pair in (
-        "L1/L2|precision/recall|bias/variance|bagging/boosting|supervised/unsupervised|CNNs/RNNs|CNN/RNN|"
-        "overfitting/underfitting|generative/discriminative|encoder/decoder|false positives/false negatives|"
-        "true positives/false positives|batch/stochastic|parametric/non-parametric|LIME/SHAP|BLEU/ROUGE|BERT/GPT|"
-        "Random Forest/Gradient Boosting|classification/regression|mean/median|low/high|short-term/long-term|users/items|"
-        "online/offline|collaborative/content-based|features/labels|Lasso/Ridge|sigmoid/ReLU|Type I/Type II|cars/batteries|"
-        "increase/decrease|higher/lower|more/less|simple/complex|before/after|drivers/riders|accuracy/latency|"
-        "Data Scientists/ML Engineers|AI Engineers/ML Engineers|Kafka/Spark|TensorFlow/PyTorch|speed/accuracy|input/output"
-    ).split("|")
+    for pair in _listed(
+        """
+        L1/L2|precision/recall|bias/variance|bagging/boosting|supervised/unsupervised|CNNs/RNNs|CNN/RNN|overfitting/underfitting|generative/discriminative|encoder/decoder|false
+        positives/false negatives|true positives/false
+        positives|batch/stochastic|parametric/non-parametric|LIME/SHAP|BLEU/ROUGE|BERT/GPT|Random Forest/Gradient
+        Boosting|classification/regression|mean/median|low/high|short-term/long-term|users/items|online/offline|collaborative/content-based|features/labels|Lasso/Ridge|sigmoid/ReLU|Type
+        I/Type
+        II|cars/batteries|increase/decrease|higher/lower|more/less|simple/complex|before/after|drivers/riders|accuracy/latency|Data
+        Scientists/ML Engineers|AI Engineers/ML Engineers|Kafka/Spark|TensorFlow/PyTorch|speed/accuracy|input/output
+        """
+    )
 ]  # fmt: skip
 _REWORDINGS = [
     (re.compile(rf"\b{a}\b"), b)
@@ -57,7 +66,8 @@ _REWORDINGS = [
         ("large", "big"), ("reduce", "lower"), ("reduces", "lowers"), ("improve", "enhance"), ("improves", "enhances"),
         ("use", "employ"), ("Use", "Employ"), ("uses", "employs"), ("using", "with"), ("Using", "With"),
         ("multiple", "several"), ("However,", "Yet"), ("might", "may"), ("do not", "don't"), ("cannot", "can't"),
-        ("is not", "isn't"), ("because", "since"), ("requires", "needs"), ("important", "essential"), ("show", "display"),
+        ("is not", "isn't"), ("because", "since"), ("requires", "needs"), ("important", "essential"),
+        ("show", "display"),
         ("explain", "describe"), ("Explain", "Describe"), ("companies", "firms"), ("handle", "deal with"),
         ("Handle", "Deal with"), ("choose", "pick"), ("Choose", "Pick"), ("common", "widespread"), ("allows", "lets"),
         ("process", "procedure"), ("you can", "one can"), ("such", "this kind of"), ("users", "people"), ("often",
@@ -166,13 +176,16 @@ def swap_terms(sentence: str, passage: str, rng: random.Random) -> str:
         held = {m.group().lower() for m in pattern.finditer(passage)}
         inside = [m.group().lower() for m in pattern.finditer(sentence)]
         if len(held) == 2 and inside and len(set(inside)) <= 2:
-            text = pattern.sub(lambda m: _cased(b if m.group().lower() == a.lower() else a, m.group()), sentence)
+            other = {a.lower(): b, b.lower(): a}
+            text = pattern.sub(partial(_exchanged, other), sentence)
             if _different(text, sentence):
                 return text
     return ""
 
 
-def _cased(new: str, old: str) -> str:
+def _exchanged(other: Mapping[str, str], match: re.Match[str]) -> str:
+    old = match.group()
+    new = other[old.lower()]
     return new[:1].upper() + new[1:] if old[:1].isupper() else new
 
 

@@ -195,7 +195,7 @@ def dress(parts: list[str], rng: random.Random) -> str:
         text = "\n".join(f"{n}. {s}" for n, s in enumerate(parts, 1))
     else:
         text = "\n".join(f"* {s}" for s in parts)
-    return text + rng.choice(("", "", "", " I hope this helps!", " The passages do not provide further details."))
+    return text + str(rng.choice(("", "", "", " I hope this helps!", " The passages do not provide further details.")))
 
 
 def shorten(sentence: str, rng: random.Random) -> str:
@@ -214,7 +214,7 @@ _NAME = re.compile(r"(?<=[a-z,] )[A-Z][a-z]{3,}\b")
 def change_name(sentence: str, outside: str, rng: random.Random) -> str:
     """The sentence with one name replaced by a name of another text, or "" when there is none to replace."""
     names = list(_NAME.finditer(sentence))
-    others = sorted(set(_NAME.findall(outside)) - set(sentence.split()))
+    others: list[str] = sorted(set(_NAME.findall(outside)) - set(sentence.split()))
     if not names or not others:
         return ""
     m = rng.choice(names)
