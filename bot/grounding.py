@@ -244,7 +244,7 @@ def _between(claim: Sequence[Word], number: int, grounds: Grounds) -> _Changes:
         if new and lost:
             hard = any(w.kind != "plain" for w in new) and any(w.kind != "plain" for w in lost)
             taken = any(w.stem in grounds.places for w in new)
-            replaced = max(replaced, 1.0 if hard else 0.9 if taken else 0.3)
+            replaced = max(replaced, 1.0 if hard or taken else 0.3)
             suspects.update(w.start for w in new if hard)
             exchanged += len(new) if hard else 0
     flipped = _negation(claim, source)
