@@ -119,7 +119,19 @@ def _finished(path: Path) -> set[str]:
 
 
 def _verify(args: argparse.Namespace) -> int:
-    raise PinciteError("bot verify is not there yet: it comes with the calibrated judge")
+    from tqdm import tqdm
+
+    from bot.claims import ClaimVerifier, read_claims, verified, write_atomically
+    from index.encode import load_encoder
+
+    rows = read_claims(args.claims)
+    bar = tqdm(rows, unit="claim", disable=not sys.stderr.isatty())
+    try:
+        count = write_atomically(args.out, verified(bar, ClaimVerifier(load_encoder())))
+    except OSError as error:
+        raise PinciteError(f"{args.out}: cannot be written ({error.strerror})") from None
+    print(f"{count} claims -> {args.out}")
+    return 0
 
 
 if __name__ == "__main__":

@@ -66,7 +66,7 @@ class Pipeline:
     def __init__(self, retriever: Retriever, config: BotConfig | None = None) -> None:
         self.retriever, self.config = retriever, config or BotConfig()
         index = retriever.index
-        self._verifier = Verifier(retriever.encoder, index.tokens)
+        self._verifier = Verifier(retriever.encoder)
         self._light = retriever.encoder.light_tokens()
         self._names = title_names([a.title for a in index.articles.values()], index.chunks)
 

@@ -1,28 +1,53 @@
-"""Does the evidence say so? A verdict for every sentence, from the encoder's own token vectors.
+"""Does the evidence say so? A verdict on a text, from the encoder's own word vectors and from what the words are.
 
-A claim is compared with the evidence token by token: the IDF-weighted mean of each claim token's best cosine
-with a token of the supporting spans, lowered when numbers or negation disagree. Nothing is generated and no
-model beyond the encoder is needed.
+Every sentence is compared with the sources (`bot.grounding`); a weighted sum of the figures is the log odds
+that it is not supported, and the odds of a text's sentences add up, softly: a long answer has more chances to
+be wrong. The weights come from `python -m eval.fit_verify`. Nothing is generated and no model beyond the
+encoder is needed.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
 
 from bot.engine import Draft
-from bot.evidence import Evidence, coverage
+from bot.evidence import Evidence
+from bot.grounding import FEATURES, Comparison, Grounds, compare
+from bot.meta import meta_mask
 from bot.values import Verdict
+from bot.words import Sentence, build_sentence
 from index.encode import Encoder
-from index.late import TokenStore
-from index.lexical import stems
-from ingest.text import fold, squeeze
+from ingest.text import fold, sentence_spans, squeeze
 
-_NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?")
-_NEGATION = re.compile(r"\b(?:no|not|never|none|nor|without|cannot|neither)\b|n't\b")
-SUPPORTED = 0.75  # a sentence at or above this score counts as supported
-_PER_SPAN = 0.02  # a further span must add at least this much
+WEIGHTS = Path(__file__).with_name("verify_weights.json")
+SUPPORTED = 0.5  # a text at or above this score counts as supported
+SHARPNESS = 3.0  # of the sum over sentences: 1 adds their odds, more leans to the worst sentence
+MAX_TOKENS = 256
+_LONGEST = 90  # words of one piece of text
+_DOUBTFUL = 0.5  # a word at or above this doubt is named as unsupported
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """What sources say of a text. `evidence`: numbers of the supporting source sentences, best first;
+    `unsupported`: spans of the text that nothing supports; `empty`: there was nothing to check."""
+
+    score: float
+    evidence: tuple[int, ...]
+    unsupported: tuple[tuple[int, int], ...]
+    empty: bool
+
+    @property
+    def supported(self) -> bool:
+        """Whether the score reaches `SUPPORTED`."""
+        return self.score >= SUPPORTED
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +62,11 @@ class Judgement:
 class Verifier:
     """Judges draft sentences against evidence. Stateless; safe to share."""
 
-    def __init__(self, encoder: Encoder, store: TokenStore, max_spans: int = 3) -> None:
-        self._encoder, self._store, self._max_spans = encoder, store, max_spans
+    def __init__(self, encoder: Encoder) -> None:
+        self._encoder = encoder
 
     def judge(self, draft: Draft, evidence: Sequence[Evidence]) -> Judgement:
-        """Verbatim when the draft quotes its own evidence; else the best few spans and how well they cover it."""
+        """Verbatim when the draft quotes its own evidence; else the best few spans and how well they carry it."""
         if draft.evidence and draft.text == " ".join(e.clean for e in draft.evidence):
             return Judgement("verbatim", 1.0, draft.evidence)
         pool = [e for e in evidence if not e.heading]
@@ -49,39 +74,112 @@ class Verifier:
         for piece in pool:
             if fold(text).casefold().rstrip(". ") == fold(piece.clean).casefold().rstrip(". "):
                 return Judgement("verbatim", 1.0, (piece,))
-        if not pool or not stems(text):
-            return Judgement("unsupported", 0.0, ())
-        claim = self._encoder.encode_query(text)
-        weights = self._store.weights(claim)
-        chosen: list[Evidence] = []
-        score = 0.0
-        while len(chosen) < self._max_spans:
-            options = [
-                (coverage(claim, [e.encoded for e in (*chosen, piece)], weights)[0], -piece.place, piece)
-                for piece in pool
-                if piece not in chosen
-            ]
-            if not options:
-                break
-            best, _place, piece = max(options, key=lambda o: o[:2])
-            if chosen and best < score + _PER_SPAN:
-                break
-            chosen.append(piece)
-            score = best
-        score = max(0.0, min(1.0, score * agreement(text, " ".join(e.text for e in chosen))))
-        verdict: Verdict = "supported" if score >= SUPPORTED else "unsupported"
-        return Judgement(verdict, score, tuple(chosen) if verdict == "supported" else ())
+        titles = list(dict.fromkeys(" > ".join((e.chunk.article, *e.chunk.headings)) for e in pool))
+        known = [build_sentence(e.text, e.encoded, self._encoder.token_text) for e in pool]
+        grounds = Grounds([*known, *encode_sentences(self._encoder, titles)], len(pool))
+        found = assess(text, grounds, self._encoder)
+        if found.empty or not found.supported:
+            return Judgement("unsupported", 0.0 if found.empty else found.score, ())
+        return Judgement("supported", found.score, tuple(pool[n] for n in found.evidence))
 
 
-def agreement(claim: str, source: str) -> float:
-    """A factor in 0..1: numbers of the claim must stand in the source, and negation must agree."""
-    claim, source = fold(claim).lower(), fold(source).lower()
-    numbers = {n.replace(",", "") for n in _NUMBER.findall(claim)}
-    known = {n.replace(",", "") for n in _NUMBER.findall(source)}
-    factor = 1.0 if numbers <= known else 0.6
-    words = set(stems(claim))
-    if words:
-        factor *= 0.7 + 0.3 * len(words & set(stems(source))) / len(words)
-    if bool(_NEGATION.search(claim)) and not _NEGATION.search(source):
-        factor *= 0.8
-    return factor
+def encode_sentences(
+    encoder: Encoder, texts: Sequence[str], masks: Sequence[list[tuple[int, int]]] | None = None
+) -> list[Sentence]:
+    """The texts with their word vectors, in order; `masks`: spans of each that count for nothing."""
+    encoded = dict(encoder.encode_passages([squeeze(t) for t in texts], MAX_TOKENS))
+    return [
+        build_sentence(text, encoded[n], encoder.token_text, masks[n] if masks else None)
+        for n, text in enumerate(texts)
+    ]
+
+
+def assess(text: str, grounds: Grounds, encoder: Encoder) -> Assessment:
+    """Judge every sentence of `text` and the text as a whole. A text that says nothing of its own is supported."""
+    spans = claim_spans(text)
+    sentences, compared = examine([text[a:b] for a, b in spans], grounds, encoder)
+    odds = [log_odds(c.values) for c in compared]
+    checked = [n for n, c in enumerate(compared) if c.content]
+    if not checked:
+        return Assessment(1.0, (), (), True)
+    score = combined_score([odds[n] for n in checked])
+    evidence: dict[int, None] = {}
+    unsupported: list[tuple[int, int]] = []
+    worst = max(checked, key=lambda n: odds[n])
+    for n in checked:
+        if combined_score([odds[n]]) < SUPPORTED or (score < SUPPORTED and n == worst):
+            at = spans[n][0]
+            unsupported += [(at + a, at + b) for a, b in _doubtful(sentences[n], compared[n])]
+        else:
+            evidence.update(dict.fromkeys(compared[n].evidence))
+    return Assessment(score, tuple(evidence), tuple(unsupported), False)
+
+
+def claim_spans(text: str) -> list[tuple[int, int]]:
+    """Spans of the sentences of an answer; a new line that does not go on in small letters opens another."""
+    spans: list[tuple[int, int]] = []
+    for start, end in sentence_spans(text):
+        at = start
+        for match in re.finditer(r"\s*\n\s*(?![a-z\s])", text[start:end]):
+            spans.append((at, start + match.start()))
+            at = start + match.end()
+        spans.append((at, end))
+    return [piece for a, b in spans if a < b for piece in cut_long(text, a, b)]
+
+
+def cut_long(text: str, start: int, end: int) -> list[tuple[int, int]]:
+    """`text[start:end]` in pieces of like size, cut between words, so short that the encoder sees all of each."""
+    ends = [start + m.end() for m in re.finditer(r"\S+", text[start:end])]
+    count = max(1, -(-len(ends) // _LONGEST))
+    stops = [ends[(n + 1) * len(ends) // count - 1] for n in range(count)] if ends else []
+    pieces, at = [], start
+    for stop in stops:
+        at += len(text[at:stop]) - len(text[at:stop].lstrip())
+        pieces.append((at, stop))
+        at = stop
+    return pieces
+
+
+def examine(texts: Sequence[str], grounds: Grounds, encoder: Encoder) -> tuple[list[Sentence], list[Comparison]]:
+    """Each sentence with its words, and how it stands to the sources."""
+    sentences = encode_sentences(encoder, texts, [meta_mask(t) for t in texts])
+    return sentences, [compare(s, grounds) for s in sentences]
+
+
+def log_odds(values: np.ndarray) -> float:
+    """Log odds that a sentence with these figures (`FEATURES`) is not supported; 0 is the threshold."""
+    intercept, weights = _model()
+    return float(values @ weights + intercept)
+
+
+def combined_score(odds: Sequence[float]) -> float:
+    """Score in 0..1 of a text whose sentences have these log odds against them; higher is better."""
+    scaled = SHARPNESS * np.asarray(odds, dtype=np.float64)
+    top = scaled.max()
+    total = (top + np.log(np.exp(scaled - top).sum())) / SHARPNESS
+    return float(1.0 / (1.0 + np.exp(np.clip(total, -50.0, 50.0))))
+
+
+@lru_cache(maxsize=1)
+def _model() -> tuple[float, np.ndarray]:
+    record = json.loads(WEIGHTS.read_text(encoding="utf-8"))
+    return float(record["intercept"]), np.array([record["weights"][name] for name in FEATURES])
+
+
+def _doubtful(sentence: Sentence, compared: Comparison) -> list[tuple[int, int]]:
+    """The parts of an unsupported sentence that stand out; when most does or nothing does, all that counts."""
+    words = [sentence.words[n] for n in compared.content]
+    flags = compared.doubt >= _DOUBTFUL
+    if not flags.any() or flags.mean() > 0.6:
+        return [(words[0].start, words[-1].end)]
+    parts: list[tuple[int, int]] = []
+    last = -9
+    for n, word in enumerate(words):
+        if not flags[n]:
+            continue
+        if parts and n - last <= 2:  # one word between two doubtful ones is doubtful with them
+            parts[-1] = (parts[-1][0], word.end)
+        else:
+            parts.append((word.start, word.end))
+        last = n
+    return parts

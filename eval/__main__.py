@@ -1,4 +1,4 @@
-"""`python -m eval retrieve|run|beir|chroma|bench|readme`: write runs, score them, refresh the README's tables."""
+"""`python -m eval retrieve|run|beir|chroma|bench|verify|readme`: write runs, score them, refresh tables."""
 
 from __future__ import annotations
 
@@ -67,6 +67,10 @@ def main(argv: list[str] | None = None) -> int:
     bench.add_argument("--chunks", type=int, default=0, help="grow the index to this many recombined chunks first")
     bench.add_argument("--out", type=Path, metavar="FILE.json")
     bench.set_defaults(run=_bench)
+
+    verify = commands.add_parser("verify", help="the judge on true and almost true claims made from the corpus")
+    verify.add_argument("--out", type=Path, metavar="FILE.json")
+    verify.set_defaults(run=_verify)
 
     readme = commands.add_parser("readme", help="rewrite the README's generated tables from eval/results")
     readme.add_argument("--check", action="store_true", help="only say whether they are current")
@@ -178,6 +182,21 @@ def _bench(args: argparse.Namespace) -> int:
         result = search_overhead(retriever, questions)
     for name, value in result["figures"].items():
         print(f"{name}: {value}")
+    _save(result, args.out)
+    return 0
+
+
+def _verify(args: argparse.Namespace) -> int:
+    from tqdm import tqdm
+
+    from bot.claims import ClaimVerifier
+    from eval.verify import evaluate_judge, judge_table, load_pairs
+    from index.encode import load_encoder
+
+    pairs = load_pairs()
+    with tqdm(total=len(pairs), unit="pair", disable=not sys.stderr.isatty()) as bar:
+        result = evaluate_judge(ClaimVerifier(load_encoder()), pairs, lambda done: bar.update(done - bar.n))
+    print(judge_table(result))
     _save(result, args.out)
     return 0
 

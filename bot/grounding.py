@@ -1,0 +1,284 @@
+"""How a sentence stands to its sources, in ten figures that each mean something to a reader.
+
+Every figure is a reason for doubt, 0 when there is none: words, numbers and names that no source holds, the
+distance to the nearest source sentences, and, where the wording is close, what was changed: a negation, a
+number, a term put in another's place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from difflib import SequenceMatcher
+
+import numpy as np
+
+from bot.words import Sentence, Word, opposites, rarity
+
+FEATURES = (
+    "gap_context",  # 1 - best cosine of a content word with any word of the sources, mean
+    "new_share",  # share of content words that are new: found nowhere, nothing like them either
+    "new_count",  # log(1 + their number)
+    "new_run",  # the longest run of neighbouring new words, up to 4, over 4
+    "number_new",  # numbers that no source holds, up to 2, over 2
+    "name_new",  # the same for names
+    "negation",  # near a source's wording: a word is negated in one and not in the other
+    "opposite",  # near a source's wording: a word stands where its opposite stands there
+    "replaced",  # near a source's wording: a word stands in another's place
+    "swapped",  # near a source's wording: words have changed places
+)
+_RARITY = {"name": 1.0, "number": 1.0, "count": 0.6}  # fixed for these kinds, by frequency for other words
+_MATCH = 0.72  # cosine from which two words stand for each other
+_NAME_MATCH = 0.9  # the same for names, whose vectors are alike: France is not Spain
+_STRANGE = 0.42  # cosine below which a word has nothing to lean on
+
+
+class Grounds:
+    """The sources' sentences with their words side by side: `vectors` (n, d), `owner` (n,) the sentence of each.
+
+    Only the first `citable` sentences can be evidence; the others (headings, titles) say what words are known.
+    """
+
+    def __init__(self, sentences: Sequence[Sentence], citable: int | None = None) -> None:
+        self.names = {w.stem for s in sentences for w in s.words if w.kind == "name"}
+        self.sentences = tuple(replace(s, words=tuple(_named(w, self.names) for w in s.words)) for s in sentences)
+        self.citable = len(self.sentences) if citable is None else citable
+        self.words: list[Word] = [w for s in self.sentences for w in s.words]
+        parts = [s.vectors for s in sentences if len(s.words)]
+        self.vectors = np.concatenate(parts) if parts else np.zeros((0, 1), dtype=np.float32)
+        self.owner = np.repeat(np.arange(len(sentences)), [len(s.words) for s in sentences])
+        self.places: dict[str, list[int]] = {}
+        for n, word in enumerate(self.words):
+            for key in _keys(word.stem):
+                self.places.setdefault(key, []).append(n)
+        for n, letters in _initials(self.words):
+            self.places.setdefault(letters, []).append(n)
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """`values` (len(FEATURES),) float64; `evidence`: the best source sentences, best first; `content`: indices of
+    the words that count; `doubt` (len(content),): how little supports each of them, 0..1."""
+
+    values: np.ndarray
+    evidence: tuple[int, ...]
+    content: tuple[int, ...]
+    doubt: np.ndarray
+
+
+def compare(claim: Sentence, grounds: Grounds, max_evidence: int = 3) -> Comparison:
+    """All figures of one claim sentence; zeros when it holds nothing that could be wrong, ones without sources."""
+    content = tuple(n for n, w in enumerate(claim.words) if w.kind != "light" and claim.vectors[n].any())
+    starts = np.flatnonzero(np.r_[True, np.diff(grounds.owner) > 0]) if grounds.words else np.zeros(0, dtype=int)
+    owners = grounds.owner[starts]  # the sentences that have words
+    citable = int((owners < grounds.citable).sum())
+    if not content or not citable:
+        return Comparison(np.full(len(FEATURES), float(bool(content))), (), content, np.ones(len(content)))
+    words = [_named(claim.words[n], grounds.names) for n in content]
+    rare = np.array([_RARITY.get(w.kind) or rarity(w.stem) for w in words])
+    weights = rare / rare.sum()
+    cosines = np.clip(claim.vectors[list(content)] @ grounds.vectors.T, 0.0, 1.0)
+    same = np.zeros(cosines.shape, dtype=bool)
+    for i, word in enumerate(words):
+        for key in _keys(word.stem):
+            same[i, grounds.places.get(key, ())] = True
+    best = np.maximum.reduceat(cosines, starts, axis=1)  # (words, sentences)
+    held = np.maximum.reduceat(same, starts, axis=1)
+    evidence = _choose(np.maximum(best, 0.9 * held)[:, :citable], weights, max_evidence)
+    anywhere, known = best.max(axis=1), held.any(axis=1)
+    number = np.array([w.kind == "number" for w in words])
+    name = np.array([w.kind == "name" for w in words])
+    match = np.where(name, _NAME_MATCH, _MATCH)
+    fresh = np.where(known, 0.0, np.clip((match - anywhere) / (match - _STRANGE), 0.0, 1.0))
+    fresh = np.where(number & ~known, 1.0, fresh)
+    edits = _changes(claim, content, (held * rare[:, None])[:, :citable], grounds, owners)
+    values = np.array(
+        [
+            float(weights @ (1.0 - anywhere)),
+            float(weights @ fresh),
+            float(np.log1p((fresh * rare).sum())),
+            _longest_run(fresh * rare > 0.4, 4) / 4,
+            min(2.0, float((number & ~known).sum())) / 2,
+            min(2.0, float((fresh * name).sum())) / 2,
+            edits.negation,
+            edits.opposite,
+            edits.replaced,
+            edits.swapped,
+        ]
+    )
+    suspect = np.array([word.start in edits.suspects for word in words])
+    return Comparison(values, tuple(int(owners[e]) for e in evidence), content, np.maximum(fresh, 0.8 * suspect))
+
+
+def _named(word: Word, names: set[str]) -> Word:
+    """A word that opens a sentence is a name when the sources use it as one."""
+    opens = word.kind == "plain" and word.capital and word.stem in names
+    return replace(word, kind="name") if opens else word
+
+
+def _initials(words: Sequence[Word]) -> Iterator[tuple[int, str]]:
+    """Where two to five capitalised words stand together, their initials: "NCUA" is known by its full name."""
+    for n in range(len(words)):
+        letters = ""
+        for word in words[n : n + 5]:
+            if not word.capital or not word.stem[:1].isalpha():
+                break
+            letters += word.stem[0]
+            if len(letters) > 1:
+                yield n, letters
+
+
+def _keys(stem: str) -> tuple[str, ...]:
+    """A stem and, for a long one, its first letters: "classifi" and "classific" are one word."""
+    if not stem.isalpha() or len(stem) < 6:
+        return (stem,)
+    return stem, stem[: max(5, round(0.75 * len(stem)))] + "~"
+
+
+def _choose(strength: np.ndarray, weights: np.ndarray, count: int) -> list[int]:
+    """Greedy: the sentence that covers most, then those that add at least a little."""
+    chosen: list[int] = []
+    covered = np.zeros(len(weights))
+    while len(chosen) < min(count, strength.shape[1]):
+        gains = weights @ np.maximum(strength, covered[:, None])
+        best = int(gains.argmax())
+        if chosen and gains[best] < weights @ covered + 0.03:
+            break
+        chosen.append(best)
+        covered = np.maximum(covered, strength[:, best])
+    return chosen
+
+
+def _longest_run(flags: np.ndarray, cap: int) -> int:
+    longest = run = 0
+    for flag in flags:
+        run = run + 1 if flag else 0
+        longest = max(longest, run)
+    return min(longest, cap)
+
+
+@dataclass(frozen=True, slots=True)
+class _Changes:
+    """What was changed in wording that is near a source's; `suspects` are the starts of the words concerned."""
+
+    negation: float = 0.0
+    opposite: float = 0.0
+    replaced: float = 0.0
+    swapped: float = 0.0
+    suspects: frozenset[int] = frozenset()
+
+    @property
+    def worst(self) -> float:
+        return max(self.negation, self.opposite, self.replaced, self.swapped)
+
+    def times(self, factor: float) -> _Changes:
+        """The same, weaker; below a half nothing is suspected."""
+        return _Changes(
+            factor * self.negation,
+            factor * self.opposite,
+            factor * self.replaced,
+            factor * self.swapped,
+            self.suspects if factor > 0.5 else frozenset(),
+        )
+
+    def __or__(self, other: _Changes) -> _Changes:
+        return _Changes(
+            max(self.negation, other.negation),
+            max(self.opposite, other.opposite),
+            max(self.replaced, other.replaced),
+            max(self.swapped, other.swapped),
+            self.suspects | other.suspects,
+        )
+
+
+def _changes(
+    claim: Sentence, content: Sequence[int], held: np.ndarray, grounds: Grounds, owners: np.ndarray
+) -> _Changes:
+    """Each clause, and the whole, beside the source sentences that share most of its words: what they agree on
+    least badly. `held` (content, sentences): the rarity of a content word where the sentence has it, else 0."""
+    total = _Changes()
+    spans = {(0, len(claim.words)), *claim.clauses}
+    for a, b in sorted(spans):
+        rows = [n for n, place in enumerate(content) if a <= place < b]
+        if not rows:
+            continue
+        shared = held[rows].sum(axis=0)
+        order = np.argsort(-shared, kind="stable")[:3]
+        near = [int(owners[s]) for s in order if shared[s] >= 0.85 * shared[order[0]]]
+        words = [_named(w, grounds.names) for w in claim.words[a:b]]
+        options = [_between(words, s, grounds) for s in near]
+        total = total | min(options, key=lambda c: c.worst)
+    return total
+
+
+def _between(claim: Sequence[Word], number: int, grounds: Grounds) -> _Changes:
+    """What differs between a clause and a source sentence, weighted by how much of the wording they share.
+
+    A word exchanged for another counts as shared.
+    """
+    source = grounds.sentences[number].words
+    words = [w for w in claim if not w.function and not w.negator]
+    source_words = [w for w in source if not w.function and not w.negator]
+    ours, theirs = [w.stem for w in words], [w.stem for w in source_words]
+    known, own = set(theirs), set(ours)
+    content = [w.stem in known for w in words if w.kind != "light"]
+    if len(content) < 3 or sum(content) < 0.4 * len(content):
+        return _Changes()
+    opposite = replaced = 0.0
+    suspects: set[int] = set()
+    table = opposites()
+    for word in words:
+        others = [o for o in table.get(word.stem, ()) if o in known and o not in own]
+        if word.stem not in known and any(_neighbours(ours, word.stem) & _neighbours(theirs, o) for o in others):
+            opposite = 1.0
+            suspects.add(word.start)
+    moved, exchanged = 0, int(opposite)
+    for op, a, b, c, d in SequenceMatcher(None, ours, theirs, autojunk=False).get_opcodes():
+        if op != "replace" or b - a > 2 or d - c > 2:
+            continue
+        if b - a == d - c and all(w in known for w in ours[a:b]) and all(w in own for w in theirs[c:d]):
+            moved += 1
+            suspects.update(w.start for w in words[a:b])
+        new = [w for w in words[a:b] if w.stem not in known and w.kind != "light"]
+        lost = [w for w in source_words[c:d] if w.stem not in own and w.kind != "light"]
+        if new and lost:
+            hard = any(w.kind != "plain" for w in new) and any(w.kind != "plain" for w in lost)
+            taken = any(w.stem in grounds.places for w in new)
+            replaced = max(replaced, 1.0 if hard or taken else 0.3)
+            suspects.update(w.start for w in new if hard)
+            exchanged += len(new) if hard else 0
+    flipped = _negation(claim, source)
+    suspects.update(w.start for w in claim if flipped and w.negator)
+    share = min(1.0, (sum(content) + min(2, exchanged)) / len(content))
+    closeness = float(np.clip((share - 0.5) / 0.35, 0.0, 1.0))  # 0 below 50 % of words in common, 1 from 85 %
+    found = _Changes(flipped, opposite, replaced, min(1.0, 0.75 * moved), frozenset(suspects))
+    return found.times(closeness)
+
+
+def _negation(claim: Sequence[Word], source: Sequence[Word]) -> float:
+    """1 when one says "not" more often, and a word that both hold stands under it in only one of them."""
+    if sum(w.negator for w in claim) == sum(w.negator for w in source):
+        return 0.0
+    ours, theirs = _polarity(claim), _polarity(source)
+    return float(any(ours[w] != theirs[w] for w in ours.keys() & theirs.keys() if len(ours[w]) == len(theirs[w]) == 1))
+
+
+def _polarity(words: Sequence[Word]) -> dict[str, set[bool]]:
+    """For each content word whether it stands within the three words after a negation."""
+    result: dict[str, set[bool]] = {}
+    left = 0
+    for word in words:
+        if word.negator:
+            left = 4
+        elif word.kind != "light":
+            result.setdefault(word.stem, set()).add(left > 0)
+        left -= 1
+    return result
+
+
+def _neighbours(words: Sequence[str], word: str) -> set[str]:
+    found: set[str] = set()
+    for n, w in enumerate(words):
+        if w == word:
+            found.update(words[max(0, n - 2) : n], words[n + 1 : n + 3])
+    return found

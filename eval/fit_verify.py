@@ -1,0 +1,181 @@
+"""Fit the judge's weights: a logistic regression whose every weight is a reason for doubt, so none is negative.
+
+    python -m eval.fit_verify dev-v2.0.json [--out FILE.json]
+
+Data: statements from SQuAD 2.0 (`eval.squad`) and pairs from the corpus (`eval.pairs`). Both are divided by
+article: the first half (every second article) is fitted on, the other only reported. Writes
+`bot/verify_weights.json`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bot.claims import ClaimVerifier
+from bot.grounding import FEATURES
+from bot.verify import WEIGHTS, claim_spans, combined_score, examine, log_odds
+from eval.pairs import Claim
+from eval.squad import answer_claims, read_paragraphs, sentence_claims
+from eval.verify import auroc, load_pairs
+from index.encode import Encoded, Encoder, load_encoder
+from ingest.cli import fail_clearly
+from ingest.text import squeeze
+
+# How much each kind counts. Wording of people and of models is what the judge meets, so it counts most.
+_SHARES = {
+    "true": 3.0, "merged": 1.0, "quote": 1.0, "fragment": 0.8, "removed": 2.0, "tail": 1.4, "subtle": 0.8,
+    "bare": 0.6, "outside": 0.6, "name": 0.6, "number": 0.6,
+    "pair answer": 1.4, "pair reworded": 0.8, "pair verbatim": 0.4, "pair swap": 0.8, "pair negation": 0.5,
+    "pair neighbour": 0.5, "pair number": 0.4, "pair company": 0.8, "pair answer elsewhere": 0.4,
+}  # fmt: skip
+_RIDGE = 1e-3
+# Log odds at which a sentence fails. On the articles fitted on, pairs are judged best from 0.25 and answers above 1.
+_THRESHOLD = 0.9
+_BAD_SHARE = 0.22  # of answers, to report F1 at a share that is common among people's judgements of models
+
+
+class _Remembering:
+    """The encoder, with every text encoded once."""
+
+    def __init__(self, encoder: Encoder) -> None:
+        self._encoder, self._known = encoder, dict[str, Encoded]()
+        self.source, self.dimension = encoder.source, encoder.dimension
+        self.encode_query, self.light_tokens = encoder.encode_query, encoder.light_tokens
+        self._names: dict[int, str] = {}
+
+    def token_text(self, token_id: int) -> str:
+        if token_id not in self._names:
+            self._names[token_id] = self._encoder.token_text(token_id)
+        return self._names[token_id]
+
+    def encode_passages(
+        self, texts: Sequence[str], max_tokens: int, progress: Callable[[int], None] | None = None
+    ) -> Iterator[tuple[int, Encoded]]:
+        new = [t for t in dict.fromkeys(texts) if t not in self._known]
+        for n, encoded in self._encoder.encode_passages(new, max_tokens, progress):
+            self._known[new[n]] = encoded
+        yield from ((n, self._known[t]) for n, t in enumerate(texts))
+
+
+def main() -> int:
+    """Fit, report on the articles left out, write the weights."""
+    parser = argparse.ArgumentParser(prog="python -m eval.fit_verify", description=__doc__)
+    parser.add_argument("squad", type=Path, metavar="SQUAD.json", help="SQuAD 2.0, its own format")
+    parser.add_argument("--out", type=Path, metavar="FILE.json", help="the report")
+    args = parser.parse_args()
+    paragraphs = read_paragraphs(args.squad)
+    encoder = _Remembering(load_encoder())
+    single, answers, pairs = list(sentence_claims(paragraphs)), list(answer_claims(paragraphs)), load_pairs()
+    print(f"{len(single)} sentences, {len(answers)} answers, {len(pairs)} pairs", file=sys.stderr)
+    every = [*single, *answers, *pairs]
+    texts = [t for c in every for text in (c.claim, *c.context) for t in _texts(text)]
+    list(encoder.encode_passages([squeeze(t) for t in texts], 256))
+    figures = _figures(every, encoder)
+    fit_groups = _first_half(single) | _first_half(pairs)
+    kinds = [c.kind for c in single] + ["answers"] * len(answers) + [f"pair {c.kind}" for c in pairs]
+    weights = _fit(every, kinds, figures, fit_groups)
+    record = {
+        "intercept": round(float(weights[0]) - _THRESHOLD, 3),
+        "weights": {name: round(float(w), 3) for name, w in zip(FEATURES, weights[1:], strict=True)},
+    }
+    WEIGHTS.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    report = {"model": record, "held_out": _report(every, kinds, figures, fit_groups)}
+    print(json.dumps(report, indent=1))
+    if args.out:
+        args.out.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    return 0
+
+
+def _texts(text: str) -> list[str]:
+    return [text[a:b] for a, b in claim_spans(text)]
+
+
+def _first_half(claims: Iterable[Claim]) -> set[str]:
+    return set(sorted({c.group for c in claims})[::2])
+
+
+def _figures(claims: Sequence[Claim], encoder: Encoder) -> list[np.ndarray]:
+    """For each claim (sentences that hold anything, len(FEATURES))."""
+    verifier = ClaimVerifier(encoder)
+    rows = []
+    for claim in claims:
+        _spans, grounds = verifier.grounds(claim.context)
+        _sentences, compared = examine(_texts(claim.claim), grounds, encoder)
+        rows.append(np.array([c.values for c in compared if c.content]).reshape(-1, len(FEATURES)))
+    return rows
+
+
+def _fit(claims: Sequence[Claim], kinds: Sequence[str], figures: list[np.ndarray], groups: set[str]) -> np.ndarray:
+    """Intercept and weights, by accelerated projected gradient on the weighted, ridged log loss."""
+    x, y, kind = [], [], []
+    for c, k, rows in zip(claims, kinds, figures, strict=True):
+        if c.group in groups and k in _SHARES and (c.supported or len(rows) == 1):
+            x += list(rows)
+            y += [float(not c.supported)] * len(rows)
+            kind += [k] * len(rows)
+    data, target = np.array(x), np.array(y)
+    counts = {k: kind.count(k) for k in set(kind)}
+    share = np.array([_SHARES[k] / counts[k] for k in kind])
+    share /= share.sum()
+    scale = data.std(axis=0) + 1e-9
+    data = np.c_[np.ones(len(data)), data / scale]
+    step = 1.0 / (0.25 * np.linalg.eigvalsh((data * share[:, None]).T @ data)[-1] + 2 * _RIDGE)
+    ridge = 2 * _RIDGE * np.r_[0.0, np.ones(len(FEATURES))]
+    weights = ahead = np.zeros(data.shape[1])
+    for n in range(5000):
+        slope = data.T @ ((1 / (1 + np.exp(-data @ ahead)) - target) * share) + ridge * ahead
+        new = ahead - step * slope
+        new[1:] = new[1:].clip(0.0)
+        ahead = new + n / (n + 3) * (new - weights)
+        weights = new
+    unscaled: np.ndarray = weights / np.r_[1.0, scale]
+    return unscaled
+
+
+def weighted_f1(flagged: Sequence[bool], bad: Sequence[bool], share: float = _BAD_SHARE) -> float:
+    """F1 of the flagged class if `share` of the cases were bad."""
+    f, b = np.array(flagged), np.array(bad)
+    weight = np.where(b, share / b.mean(), (1 - share) / (1 - b.mean()))
+    return float(2 * (weight * (f & b)).sum() / max(1e-9, (weight * f).sum() + (weight * b).sum()))
+
+
+def _report(
+    claims: Sequence[Claim], kinds: Sequence[str], figures: list[np.ndarray], groups: set[str]
+) -> dict[str, Any]:
+    """AUROC of every kind of false sentence against true ones, and of answers, on the articles left out."""
+    scores: dict[str, list[float]] = {}
+    bad: list[bool] = []
+    for c, kind, rows in zip(claims, kinds, figures, strict=True):
+        if c.group in groups:
+            continue
+        score = combined_score([log_odds(r) for r in rows]) if len(rows) else 1.0
+        scores.setdefault(kind, []).append(score)
+        if kind == "answers":
+            bad.append(not c.supported)
+    true = scores["true"] + scores["merged"]
+    false = ("removed", "tail", "bare", "outside", "subtle", "name", "number")
+    answers = np.array(scores["answers"])
+    flags = np.array(bad)
+    return {
+        "sentence_auroc": {k: round(auroc(true, scores[k]), 4) for k in false},
+        "sentence_supported_share": {
+            k: round(float(np.mean(np.array(scores[k]) >= 0.5)), 4)
+            for k in ("true", "merged", "quote", "fragment", *false)
+        },
+        "answers": {
+            "auroc": round(auroc(answers[~flags], answers[flags]), 4),
+            "f1_at_22_percent": round(weighted_f1(list(answers < 0.5), bad), 4),
+            "count": len(bad),
+        },
+    }
+
+
+if __name__ == "__main__":
+    fail_clearly(main)

@@ -1,0 +1,232 @@
+"""Claims against contexts: what is said passes, what is only almost said does not, and the places are exact."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bot.claims import ClaimReport, ClaimVerifier
+from bot.engine import Draft
+from bot.evidence import Evidence, gather
+from bot.pipeline import Pipeline
+from bot.verify import Verifier
+from bot.words import rarity, split_words
+from eval.pairs import Claim, corpus_pairs, flip_negation, mix_companies, reword, swap_terms
+from eval.squad import statement
+from eval.verify import auroc, balanced_interval, figures
+from index.config import IndexConfig
+from index.encode import SentenceEncoder
+from ingest.chunk import chunk_articles
+from ingest.load import Corpus
+from tests.conftest import Run, one_clear_line
+
+REGULARISATION = (
+    "L1 regularization adds the absolute value of the coefficients as a penalty and gives sparse weights. "
+    "L2 regularization adds the squared value of the coefficients as a penalty and gives dense weights."
+)
+UNIONS = [
+    "Credit unions are cooperatives owned by their members. They often pay higher rates on savings than banks.",
+    "To join, most credit unions ask for a deposit of 5 to 25 dollars. Deposits are insured up to 250,000 dollars.",
+    "Uber matches riders with drivers in real time. Tesla trains its vision models on data from its own cars.",
+]
+
+
+@pytest.fixture(scope="session")
+def verifier(encoder: SentenceEncoder) -> ClaimVerifier:
+    return ClaimVerifier(encoder)
+
+
+def check(verifier: ClaimVerifier, claim: str, contexts: list[str]) -> ClaimReport:
+    """The report, with what holds for every one."""
+    report = verifier.check(claim, contexts)
+    assert 0 <= report.score <= 1
+    for span in report.spans:
+        quote = contexts[span.context][span.start : span.end]
+        assert quote and quote == quote.strip()
+    for start, end in report.unsupported:
+        assert 0 <= start < end <= len(claim) and claim[start:end] == claim[start:end].strip()
+    assert report.supported == (not report.unsupported)
+    return report
+
+
+@pytest.mark.parametrize(
+    "claim",
+    [
+        "Credit unions are cooperatives owned by their members.",
+        "Credit unions belong to their members.",
+        "They often offer better rates on savings than banks do.",
+        "To join a credit union, you usually have to put down a deposit of $5 to $25.",
+        "Credit unions are owned by their members, and deposits in them are insured up to 250,000 dollars.",
+        "Based on the given passages:\n\n* **Owners:** the members\n* **Insurance:** deposits up to 250,000 dollars",
+    ],
+)
+def test_what_the_context_says_is_supported_in_other_words_too(verifier: ClaimVerifier, claim: str) -> None:
+    report = check(verifier, claim, UNIONS)
+    assert report.supported and report.spans
+    assert {s.context for s in report.spans} <= {0, 1}
+
+
+@pytest.mark.parametrize(
+    ("claim", "wrong"),
+    [
+        ("Credit unions are not owned by their members.", "not"),
+        ("Deposits are insured up to 350,000 dollars.", "350,000"),
+        ("Tesla matches riders with drivers in real time.", "Tesla"),
+        ("Credit unions often pay lower rates on savings than banks.", "lower"),
+        ("Credit unions were invented in Germany by Friedrich Raiffeisen.", "Germany"),
+    ],
+)
+def test_one_wrong_word_is_found_and_shown(verifier: ClaimVerifier, claim: str, wrong: str) -> None:
+    report = check(verifier, claim, UNIONS)
+    assert not report.supported
+    assert any(wrong in claim[a:b] for a, b in report.unsupported)
+
+
+def test_two_terms_that_changed_places_are_caught(verifier: ClaimVerifier) -> None:
+    true = "L1 regularization gives sparse weights, L2 regularization gives dense weights."
+    swapped = "L1 regularization gives dense weights, L2 regularization gives sparse weights."
+    assert check(verifier, true, [REGULARISATION]).supported
+    assert not check(verifier, swapped, [REGULARISATION]).supported
+
+
+def test_a_sentence_added_to_a_true_answer_is_the_one_that_is_shown(verifier: ClaimVerifier) -> None:
+    added = "They also give free legal advice to students abroad."
+    claim = (
+        f"Credit unions are cooperatives owned by their members. {added} Deposits are insured up to 250,000 dollars."
+    )
+    report = check(verifier, claim, UNIONS)
+    assert not report.supported
+    start = claim.index(added)
+    assert report.unsupported and all(start <= a and b <= start + len(added) for a, b in report.unsupported)
+    assert {UNIONS[s.context][s.start : s.end] for s in report.spans} >= {
+        "Credit unions are cooperatives owned by their members.",
+        "Deposits are insured up to 250,000 dollars.",
+    }
+
+
+@pytest.mark.parametrize(
+    "claim",
+    [
+        "Unable to answer based on given passages.",
+        "The passages do not mention who founded the first credit union.",
+        "Sure! Here is the answer based on the provided passages:",
+        "Credit unions are owned by their members. However, the passages don't say how many members there are.",
+        "According to passage 1, credit unions are owned by their members. I hope this helps!",
+    ],
+)
+def test_talk_about_the_sources_is_harmless(verifier: ClaimVerifier, claim: str) -> None:
+    assert check(verifier, claim, UNIONS).supported
+
+
+def test_without_any_source_nothing_is_supported(verifier: ClaimVerifier) -> None:
+    for contexts in ([], [""], ["..."]):
+        report = check(verifier, "Credit unions are owned by their members.", contexts)
+        assert not report.supported and not report.spans
+
+
+def test_long_lines_and_odd_characters_keep_their_places(verifier: ClaimVerifier) -> None:
+    long = "word " * 400 + "the café’s naïve owner paid €1,250 in 1998 " + "word " * 300
+    report = check(verifier, "The café's owner paid €1,250 in 1998.", [long])
+    assert report.supported
+    assert any("€1,250" in long[s.start : s.end] for s in report.spans)
+    assert not check(verifier, "The café's owner paid €1,350 in 1998.", [long]).supported
+
+
+def test_the_pipeline_judges_with_the_same_eyes(pipeline: Pipeline) -> None:
+    retriever = pipeline.retriever
+    found = retriever.search("What is the difference between L1 and L2 regularization?", 5)
+    evidence: list[Evidence] = gather(found, found.hits, retriever.encoder, retriever.index.tokens)
+    judge = Verifier(retriever.encoder)
+    quoted = next(e for e in evidence if not e.heading and e.words > 6)
+    assert judge.judge(Draft(quoted.clean), evidence).verdict == "verbatim"
+    right = judge.judge(Draft("L2 (Ridge) adds the squared coefficients as a penalty."), evidence)
+    assert right.verdict == "supported" and right.support and not any(e.heading for e in right.support)
+    for wrong in (
+        "L1 (Ridge) adds the absolute value of the coefficients as a penalty.",
+        "L2 regularization was proposed by Napoleon in 1812.",
+        "Based on the passages, I cannot answer.",
+    ):
+        assert judge.judge(Draft(wrong), evidence).verdict == "unsupported"
+
+
+# --- the command -----------------------------------------------------------------------------------------
+
+
+def test_the_command_writes_a_verdict_a_line_and_carries_fields_through(
+    run: Run, write_jsonl: Callable[..., Path], tmp_path: Path
+) -> None:
+    rows: list[dict[str, Any]] = [
+        {"id": "a", "claim": "Credit unions are owned by their members.", "context": UNIONS[0], "model": "m1"},
+        {"id": "b", "claim": "Credit unions are owned by the state of Ohio.", "context": UNIONS, "label": 1},
+    ]
+    out = tmp_path / "new" / "v.jsonl"
+    done = run("-m", "bot", "verify", "--claims", str(write_jsonl("c.jsonl", *rows)), "--out", str(out))
+    assert done.returncode == 0, done.stderr
+    a, b = (json.loads(line) for line in out.read_text(encoding="utf-8").splitlines())
+    assert a["id"] == "a" and a["model"] == "m1" and a["supported"] and not a["unsupported"]
+    assert UNIONS[0][a["spans"][0]["start"] : a["spans"][0]["end"]].startswith("Credit unions")
+    assert b["id"] == "b" and b["label"] == 1 and not b["supported"] and b["score"] < a["score"]
+    assert any("Ohio" in rows[1]["claim"][u["start"] : u["end"]] for u in b["unsupported"])
+
+
+def test_all_bad_rows_are_listed_in_one_line(run: Run, write_jsonl: Callable[..., Path], tmp_path: Path) -> None:
+    bad = write_jsonl(
+        "bad.jsonl",
+        {"id": "1", "claim": " ", "context": "x"},
+        {"id": "2", "claim": "fine", "context": "x"},
+        {"id": "3", "claim": "fine", "context": [1]},
+        {"claim": "fine", "context": "x"},
+    )
+    out = tmp_path / "v.jsonl"
+    one_clear_line(
+        run("-m", "bot", "verify", "--claims", str(bad), "--out", str(out)),
+        "3 bad rows", "line 1", '"claim"', "line 3", '"context"', "line 4", '"id"',
+    )  # fmt: skip
+    one_clear_line(run("-m", "bot", "verify", "--claims", str(tmp_path / "none"), "--out", str(out)), "none")
+    assert not list(tmp_path.glob("v.jsonl*"))
+
+
+# --- words, pairs, figures -------------------------------------------------------------------------------
+
+
+def test_words_know_their_kind() -> None:
+    text = "Here, Uber paid 10,000 dollars in three U.S. cities; the driver doesn't use a GPU."
+    words = {text[w.start : w.end]: w for w in split_words(text)}
+    assert words["10,000"].stem == "10000" and words["10,000"].kind == "number"
+    assert words["three"].stem == "3" and words["three"].kind == "count"
+    assert words["Uber"].kind == words["GPU"].kind == "name" and words["the"].kind == "light"
+    assert words["doesn't"].negator and not words["driver"].negator
+    assert rarity("year") < rarity("marinat") == 1.0
+
+
+def test_pairs_are_made_of_what_they_say() -> None:
+    rng = random.Random(0)
+    assert flip_negation("Trees are deep.", rng) == "Trees are not deep."
+    assert flip_negation("Trees don't bend.", rng) == "Trees do bend."
+    assert mix_companies("At Uber, ETAs matter.", "Tesla builds cars.", rng) == "At Tesla, ETAs matter."
+    assert swap_terms("L1 gives sparse weights.", "L1 and L2 differ.", rng) == "L2 gives sparse weights."
+    assert reword("This is important for users.", rng) == "This is essential for people."
+    assert statement("When was Rome sacked?", "410") == "Rome sacked was 410."
+    assert statement("Who ruled Normandy?", "Rollo") == "Rollo ruled Normandy."
+
+
+def test_the_seed_fixes_every_pair(corpus: Corpus) -> None:
+    chunks = list(chunk_articles(corpus.articles, IndexConfig().chunking))[:60]
+    pairs = corpus_pairs(chunks, [])
+    assert pairs == corpus_pairs(chunks, []) and len({p.kind for p in pairs}) >= 6
+    assert all(p.claim and p.context for p in pairs)
+
+
+def test_figures_on_hand_computed_cases() -> None:
+    assert auroc([0.9, 0.5], [0.5, 0.1]) == pytest.approx(0.875)
+    assert balanced_interval(np.array([True, True]), np.array([False, False])) == (0.5, 0.5)
+    made = [Claim(k, "article", "claim", ("context",), k == "true") for k in ("true", "true", "swap", "swap", "swap")]
+    result = figures(made, np.array([0.9, 0.3, 0.1, 0.2, 0.6]))
+    assert result["balanced_accuracy"] == pytest.approx((1 / 2 + 2 / 3) / 2, abs=1e-4)
+    assert result["kinds"]["swap"] == {"supported": False, "count": 3, "accuracy": 0.6667, "auroc": 0.8333}
