@@ -16,10 +16,12 @@ import numpy as np
 
 from bot.asked import Asked, asked, holds
 from bot.evidence import Evidence
+from bot.values import Citation
 from index.encode import Encoded, Encoder
 from index.late import TokenStore
 from index.lexical import stems
 from index.retrieve import Retrieval
+from ingest.text import fold
 from ingest.values import Chunk
 
 ANSWERS = 0.8  # `answer_score` at or above which the evidence counts as an answer
@@ -33,6 +35,8 @@ _ABOUT_TEXTS = frozenset(
     )
 )
 _DENSE, _LENGTH = 0.23, 0.12  # weights beside late interaction, fitted on two corpora (eval/LOG.md)
+_NUMERIC = frozenset(("money", "duration", "share", "score", "measure", "count"))
+_QUANTITY = re.compile(r"(\d[\d,]*(?:\.\d+)?)\s?(%|[kKmM]\b)?")
 _WORD = re.compile(r"[^\W\d_][\w'’-]*")
 
 
@@ -153,6 +157,33 @@ def _unanswered(evidence: Sequence[Evidence], n: int) -> bool:
         return True
     after = evidence[n + 1]
     return piece.item and after.item and after.indent <= piece.indent
+
+
+def disagreement(question: str, citations: Sequence[Citation]) -> tuple[Citation, Citation] | None:
+    """Two citations of different articles that give different numbers for what a question asks the number of: the
+    same unit, and a word in common among the three that follow.
+    """
+    if not any(kind.kind in _NUMERIC for kind in asked(question)):
+        return None
+    told = [(c, _quantities(c.quote)) for c in citations]
+    for n, (first, ours) in enumerate(told):
+        for second, theirs in told[n + 1 :]:
+            if first.article_id == second.article_id or not ours or not theirs:
+                continue
+            if {v for v, _u, _w in ours} & {v for v, _u, _w in theirs}:
+                continue
+            if any(u == unit and w & words for _v, u, w in ours for _x, unit, words in theirs):
+                return first, second
+    return None
+
+
+def _quantities(text: str) -> list[tuple[str, str, set[str]]]:
+    """Every number with its unit and the stems of the three words after it."""
+    found = []
+    for match in _QUANTITY.finditer(fold(text)):
+        following = " ".join(fold(text)[match.end() :].split()[:3])
+        found.append((match.group(1).replace(",", ""), match.group(2) or "", set(stems(following))))
+    return found
 
 
 def _surroundings(evidence: Sequence[Evidence], n: int) -> list[int]:

@@ -19,7 +19,8 @@ _ORDERS = re.compile(  # questions that want a list, whatever of
     r"\beach (?:week|step|letter|day|stage|phase|round|section)\b|\bwhat does .* (?:include|consist of)\b"
 )
 _THINGS = re.compile(  # questions that want several things of a named sort, in the group
-    r"\b(steps|stages|phases|rounds|tips|strategies|techniques|challenges|skills|resources|ways|advantages|"
+    r"\b(?:what|which)(?: are| were)?(?: the| some| all| your)?(?: [\w-]+){0,3}? "
+    r"(steps|stages|phases|rounds|tips|strategies|techniques|challenges|skills|resources|ways|advantages|"
     r"disadvantages|pros|cons|benefits|drawbacks|pitfalls|requirements|components|types|kinds)\b|"
     rf"\bwhat (?:are|were) (?:the|all|some|your)? ?(?:[a-z]+ ){{0,3}}?(?!(?:{_SINGULAR})\b)([a-z-]+s)\b"
 )

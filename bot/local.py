@@ -31,6 +31,12 @@ class LocalEngine:
     """Drafts with a transformers model; loaded on first use, one question at a time."""
 
     def __init__(self, model: str = "") -> None:
+        """Nothing is loaded yet.
+
+        Raises:
+            BackendError: a path that does not exist.
+        """
+        _check_path(model)
         self.name = f"local:{model}" if model else "local"
         self._model_name = model
         self._lock = threading.Lock()
@@ -110,12 +116,16 @@ def find_local_model(name: str) -> str:
         if os.environ.get("HF_HUB_OFFLINE"):
             raise BackendError(f"no local model is installed and the hub is off: {_INSTALL}")
         return DEFAULT_MODEL
+    _check_path(name)
     path = Path(name).expanduser()
     if path.suffix == ".gguf" and path.is_file():
         return str(_converted(path))
-    if name.startswith((".", "/", "~")) and not path.exists():
-        raise BackendError(f"no model at {name}: give a folder, a .gguf file or a hub name")
     return str(path) if path.exists() else name
+
+
+def _check_path(name: str) -> None:
+    if name.startswith((".", "/", "~")) and not Path(name).expanduser().exists():
+        raise BackendError(f"no model at {name}: give a folder, a .gguf file or a hub name")
 
 
 def cache_dir() -> Path:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from bot import prompts
-from bot.answerable import ANSWERS, NEAR, answer_score, missing_word, nearness, title_names
+from bot.answerable import ANSWERS, NEAR, answer_score, disagreement, missing_word, nearness, title_names
 from bot.asked import asked
 from bot.engine import Draft, Engine, ExtractiveEngine
 from bot.evidence import Evidence, EvidenceConfig, gather
@@ -154,6 +154,8 @@ class Pipeline:
         if not answer.sentences:
             yield answer.refuse("not_supported", prompts.NOT_SUPPORTED, _related(evidence))
             return
+        if differ := disagreement(question, answer.citations):
+            note = " ".join(filter(None, (note, prompts.articles_differ(*differ))))
         yield answer.finish(note)
 
 
@@ -184,6 +186,11 @@ class _Writer:
         self._items.append(draft.item)
         return Said(sentence, tuple(new), draft.item)
 
+    @property
+    def citations(self) -> tuple[Citation, ...]:
+        """The citations so far, in the order of their markers."""
+        return tuple(self._citations.values())
+
     def finish(self, note: str = "") -> Answer:
         """The answer as it stands."""
         return Answer(
@@ -192,7 +199,7 @@ class _Writer:
             answer=join_sentences(self.sentences, self._items),
             refused=False,
             refusal_reason=None,
-            citations=tuple(self._citations.values()),
+            citations=self.citations,
             sentences=tuple(self.sentences),
             engine=self._engine,
             timings_ms=self._timings | {"total": _ms(self._started)},

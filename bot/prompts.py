@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from string import Template
 
+from bot.values import Citation
+
 SYSTEM = (
     "You answer questions from numbered excerpts. Use only what the excerpts say, in one to three short "
     "sentences. Do not add facts, names or numbers of your own. If they do not answer, say: Not stated."
@@ -22,6 +24,7 @@ NOT_SUPPORTED = (
 BACKEND_FAILED = "The language model could not answer: $reason. This says nothing about the articles; try again."
 QUOTES_INSTEAD = "What the model wrote was not supported by the articles, so these are the articles' own words."
 SOME_REMOVED = "Some of what the model wrote was left out: nothing in the articles supports it."
+ARTICLES_DIFFER = "The articles differ on this: compare [$first] ($one) with [$second] ($two)."
 
 GREETING = (
     "Hello! Ask me anything that the articles discuss; every sentence of an answer links to the words it rests on."
@@ -51,6 +54,13 @@ def user_prompt(question: str, excerpts: list[str]) -> str:
     """The user turn for a language model; excerpts are numbered from 1."""
     numbered = "\n".join(f"[{n}] {text}" for n, text in enumerate(excerpts, 1))
     return USER.substitute(excerpts=numbered, question=question)
+
+
+def articles_differ(first: Citation, second: Citation) -> str:
+    """The note when two citations give different figures."""
+    return Template(ARTICLES_DIFFER).substitute(
+        first=first.marker, one=first.article, second=second.marker, two=second.article
+    )
 
 
 def backend_failed(reason: str) -> str:

@@ -91,7 +91,7 @@ def test_what_comes_close_but_is_not_said_is_refused_with_what_is_said(trades: P
 def test_near_and_far_questions_of_the_bundled_articles(pipeline: Pipeline, questions: list[Question]) -> None:
     ours = [q for q in questions if q.split == "dev"]
     near = [q for q in ours if not q.answerable and q.type != "out_of_domain"]
-    answerable = [q for q in ours if q.answerable][::3]
+    answerable = [q for q in ours if q.answerable][::4]
     engine = ExtractiveEngine()
     assert sum(pipeline.ask(q.question, engine, q.history).refused for q in near) >= 0.7 * len(near)
     assert sum(pipeline.ask(q.question, engine, q.history).refused for q in answerable) <= 0.08 * len(answerable)
@@ -169,5 +169,6 @@ def test_questions_that_stand_alone_and_messages_that_do_not() -> None:
         "how long?",
     ):
         assert leans(leaning), leaning
+    assert not wants_list("And what did better accuracy do for tips?")
     assert wants_list("Walk me through the steps of gradient boosting.") and not wants_list("What is boosting?")
     assert wants_questions("Which questions come up?") and not wants_questions("How many questions are there?")
