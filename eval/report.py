@@ -76,6 +76,21 @@ def answers_table(result: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def verify_table(result: Mapping[str, Any]) -> str:
+    """Markdown: one row a kind of pair of the articles that were not fitted on, after the figures over all."""
+    held = result["held_out"]
+    low, high = held["interval_95"]
+    head = (
+        f"{held['pairs']} pairs: balanced accuracy {held['balanced_accuracy']:.3f} [{low:.3f}, {high:.3f}], "
+        f"AUROC {held['auroc']:.3f}"
+    )
+    lines = [head, "", "| kind of claim | supported | pairs | judged rightly | AUROC |", "|---|---|---|---|---|"]
+    for kind, row in held["kinds"].items():
+        said = "yes" if row["supported"] else "no"
+        lines.append(f"| {kind} | {said} | {row['count']} | {row['accuracy']:.3f} | {row['auroc']:.3f} |")
+    return "\n".join(lines)
+
+
 def _interval(figure: Mapping[str, float] | None) -> str:
     if not figure:
         return ""
@@ -113,6 +128,8 @@ def render_readme(readme: str) -> str:
 def _table(result: Mapping[str, Any]) -> str:
     if "engines" in result:
         return answers_table(result)
+    if "held_out" in result and "threshold" in result:
+        return verify_table(result)
     if "modes" in result:
         return retrieval_table(result) + "\n\n" + type_table(result)
     if "rows" in result:

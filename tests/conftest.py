@@ -14,6 +14,7 @@ import pytest
 os.environ["HF_HUB_OFFLINE"] = "1"  # before any model library is imported: the hub is never asked
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 
+from bot.local import find_local_model
 from bot.pipeline import Pipeline
 from eval.data import DEFAULT_QUESTIONS, Question, read_questions
 from index.build import build_index
@@ -60,6 +61,14 @@ def retriever(index_dir: Path) -> Retriever:
 @pytest.fixture(scope="session")
 def pipeline(retriever: Retriever) -> Pipeline:
     return Pipeline(retriever)
+
+
+@pytest.fixture(scope="session")
+def local_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The packaged language model, converted once for all tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PINCITE_CACHE", str(tmp_path_factory.mktemp("models")))
+        return Path(find_local_model(""))
 
 
 @pytest.fixture(scope="session")

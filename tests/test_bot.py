@@ -140,15 +140,14 @@ def test_a_follow_up_leans_on_the_turn_before(pipeline: Pipeline) -> None:
 
 
 def test_the_local_model_answers_through_the_verifier(
-    pipeline: Pipeline, texts: dict[str, str], tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+    pipeline: Pipeline, texts: dict[str, str], local_model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    cache = tmp_path_factory.mktemp("models")
-    monkeypatch.setenv("PINCITE_CACHE", str(cache))
+    monkeypatch.setenv("PINCITE_CACHE", str(local_model.parent))
     answer = pipeline.ask("What is overfitting?", make_engine("local"))
     check(answer, texts)
     assert not answer.refused and answer.engine == "local"
-    assert any(c.name.startswith("SmolLM2-135M") for c in cache.iterdir())
-    again = pipeline.ask("What is overfitting?", LocalEngine(str(next(cache.iterdir()))))
+    assert [c.name for c in local_model.parent.iterdir()] == [local_model.name]
+    again = pipeline.ask("What is overfitting?", LocalEngine(str(local_model)))
     assert again.answer == answer.answer  # greedy, from the converted folder
 
 

@@ -21,7 +21,6 @@ import pytest
 from bot import prompts
 from bot.engine import ExtractiveEngine, make_engine, split_stream
 from bot.hosted import HostedEngine, hosted_configured
-from bot.local import find_local_model
 from bot.pipeline import BotConfig, Pipeline, Said
 from bot.values import Answer
 from ingest.errors import BackendError
@@ -161,12 +160,10 @@ def slam(connection: socket.socket, wire: Wire) -> None:
 
 
 @pytest.fixture(scope="module")
-def model_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
+def model_server(tmp_path_factory: pytest.TempPathFactory, local_model: Path) -> Iterator[tuple[str, str]]:
     """`transformers serve` with the packaged model: its address and the model's name."""
     folder = tmp_path_factory.mktemp("serve")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PINCITE_CACHE", str(folder / "models"))
-        model = find_local_model("")
+    model = str(local_model)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
