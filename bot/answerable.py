@@ -35,7 +35,7 @@ _ABOUT_TEXTS = frozenset(
     )
 )
 _DENSE, _LENGTH = 0.23, 0.12  # weights beside late interaction, fitted on two corpora (eval/LOG.md)
-_NUMERIC = frozenset(("money", "duration", "share", "score", "measure", "count"))
+_NUMERIC = frozenset(("money", "duration", "share", "number", "measure", "count"))
 _QUANTITY = re.compile(r"(\d[\d,]*(?:\.\d+)?)\s?(%|[kKmM]\b)?")
 _WORD = re.compile(r"[^\W\d_][\w'’-]*")
 
@@ -126,7 +126,8 @@ def _best_place(
 ) -> float:
     score = 0.0
     for n, piece in enumerate(evidence):
-        if not holds(piece.text, kind) and not (kind.kind == "count" and _lists(evidence, n, kind)):
+        text = piece.text if kind.kind == "label" else piece.clean  # a label may be the number of an item
+        if not holds(text, kind) and not (kind.kind == "count" and _lists(evidence, n, kind)):
             continue
         share = 1.0
         if named:
@@ -203,7 +204,8 @@ def _surroundings(evidence: Sequence[Evidence], n: int) -> list[int]:
 def _lists(evidence: Sequence[Evidence], n: int, kind: Asked) -> bool:
     """Whether the piece is a label that names the counted things, with at least two items below it."""
     piece = evidence[n]
-    if not (piece.heading or piece.leads) or not set(stems(kind.of)) & set(stems(piece.text)):
+    label = piece.heading or piece.leads or (piece.words <= 8 and piece.text[-1:] not in ".!?,;")
+    if not label or not set(stems(kind.of)) & set(stems(piece.text)):
         return False
     below = [e.item and e.chunk is piece.chunk for e in evidence[n + 1 : n + 4]]
     return sum(below) >= 2

@@ -30,7 +30,8 @@ _KINDS: dict[str, tuple[str, str]] = {
     "code": (
         r"\b(?:show|give|write|paste|print|provide|share|see|need|want)\b.*\b(?:code|snippet|script|listing|"
         r"(?:python|java|sql|c\+\+|r)\s(?:function|class|query|implementation))\b|\bcode (?:for|of|that)\b",
-        r"(?-i:^\s*(?:def \w+\(|class \w+[(:]|import \w+|from [\w.]+ import |SELECT |(?:const|let|var) \w.*[={(]))"
+        r"(?-i:^\s*(?:def \w+\(|class \w+[(:]|import \w+|from [\w.]+ import |SELECT |"
+        r"(?:const|let|var) \w.*[={(]))"
         r"|\w\(\w*\)\s*[;{]|=>|```|^\s*\w+ = \w+[.(\[]",
     ),
     "formula": (
@@ -52,7 +53,8 @@ _KINDS: dict[str, tuple[str, str]] = {
         rf"\b{_NUMBER}(?:\s?(?:-|to|or|and)\s?{_NUMBER})?[\s-]?\+?(?:more |full |business )?{_TIME}\b",
     ),
     "date": (
-        r"\b(?:what|which) (?:year|date|month|decade)\b|\bwhen (?:was|were|did)\b|\bsince when\b",
+        r"\b(?:what|which) (?:year|date|month|decade)\b|\bwhen (?:was|were|did)\b|\bsince when\b|"
+        r"\bwhen (?:is|are) the (?:next|first|last|deadline)\b",
         r"\b(?:1\d|20)\d\d\b|\b(?:january|february|march|april|june|july|august|september|october|november|december|"
         r"century|today|yesterday|(?:last|this) (?:year|month|week))\b",
     ),
@@ -60,15 +62,34 @@ _KINDS: dict[str, tuple[str, str]] = {
         r"\b(?:what|which) (?:percentage|percent|share|fraction|proportion)\b|\b(?:acceptance|pass|success) rate\b",
         r"\d\s?%|\bpercent\b|\b(?:half|third|quarter|all|none|most|majority) of\b|\b\d+ (?:in|of|out of) \d+",
     ),
-    "score": (
-        r"\b(?:what|which) (?:[\w-]+ ){0,2}(?:accuracy|precision|recall|f1|f1-score|auc|rmse|mae|score|rate|latency|"
-        r"throughput)\b (?:figure )?.*\b(?:did|reach\w*|achiev\w*|report\w*|hit|target)\b",
-        r"\d",
+    "number": (
+        r"\b(?:what|which) (?:[\w-]+ ){0,2}(?:accuracy|precision|recall|f1|f1-score|auc|rmse|mae|score)\b.*"
+        r"\b(?:did|reach\w*|achiev\w*|report\w*|hit|target)\b|"
+        r"\b(?:what|which) (?!(?:is|are|was|were)\b)(?:[\w-]+ ){0,2}(rate|size|latency|throughput|temperature|gpa|"
+        rf"price|ratio|speed|distance|age|height|weight|threshold)(?= (?:{_VERB}|from|by|if|when)\b|\?|$)|"
+        r"\bwhat (?:is|are|was|were) the (?:minimum|maximum|exact|average|f1) |\bhow (?:big|large|tall|old)\b",
+        rf"\d|\b(?:{_WORDS})\b",
+    ),
+    "frequency": (
+        r"\bhow (?:often|frequently)\b",
+        r"\b(?:daily|weekly|monthly|hourly|yearly|nightly|once|twice|every|each|continuous(?:ly)?|real[- ]time|"
+        r"per (?:second|minute|hour|day|week|month|year)|\d+ times)\b",
+    ),
+    "version": (r"\b(?:what|which) version\b", r"\bv?\d+\.\d+|\bv\d|\b(?-i:[A-Z])\w+ \d\b"),
+    "place": (
+        r"\bwhere (?:is|are|was|were)\b.*\b(?:held|located|based|headquartered|take place)\b|"
+        r"\b(?:what|which) (?:city|country|town|address)\b",
+        r"(?-i:\b(?:in|at|near) (?:the )?[A-Z][a-z]+)|\b(?:online|on-?site|remotely|virtual|headquarter\w*)\b",
+    ),
+    "language": (
+        r"\b(?:what|which) (?:programming |coding )?languages?\b",
+        r"(?-i:\b(?:Python|Java|JavaScript|TypeScript|C|SQL|R|Scala|Go|Rust|Julia|MATLAB|Ruby|Kotlin|Swift|[A-Z][a-z]+"
+        r"(?:ish|ese|ian|ench))\b)|c\+\+|\bgerman\b|\barabic\b",
     ),
     "measure": (rf"\bin ({_UNIT})\b(?! (?:of|that|which))", r"\d\s?-?{of}"),
     "person": (
         r"\bwho (?:is|was|were|are) the\b.*\b(?:ceo|cto|founders?|authors?|inventors?|presidents?|heads?|directors?|"
-        r"creators?)\b|\bwho (?:wrote|founded|invented|created|discovered|authored)\b",
+        r"creators?)\b|\bwho (?:wrote|founded|invented|created|discovered|authored|teaches|runs|leads)\b",
         r"(?-i:\b(?!(?:The|An?|In|At|On|This|That|Our|We|It|For|And|But|If|When|How|What|Why)\b)"
         r"[A-Z][\w’'-]+\.? (?:[A-Z]\. )?[A-Z][\w’'-]+)",
     ),
@@ -100,7 +121,8 @@ def asked(question: str) -> tuple[Asked, ...]:
             if match := form.search(sentence):
                 groups = [g for g in match.groups() if g]
                 found.append(Asked(kind, groups[-1].split()[-1] if groups else ""))
-    return tuple(dict.fromkeys(found))
+    special = [a for a in found if a.kind != "number"]
+    return tuple(dict.fromkeys(special or found))
 
 
 def holds(text: str, wanted: Asked) -> bool:
@@ -108,6 +130,8 @@ def holds(text: str, wanted: Asked) -> bool:
     plain = fold(text)
     if wanted.kind == "count":
         return _counted(plain, wanted.of)
+    if wanted.kind == "number" and wanted.of and not set(stems(wanted.of)) & set(stems(plain)):
+        return False
     form = _KINDS[wanted.kind][1].replace("{of}", re.escape(wanted.of.rstrip("s")))
     return bool(re.search(form, plain, re.IGNORECASE | re.MULTILINE))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +67,9 @@ def answers_table(result: Mapping[str, Any]) -> str:
     for name in ("reference answers", "all passages"):
         cells = [_interval(e["bounds"][name]) for e in engines.values()]
         lines.append(f"| key facts of {name} | " + " | ".join(cells) + " |")
+    for share in (0.25, 0.5, 0.75, 1.0):
+        cells = [f"{_risk(e['risk_coverage'], share):.3f}" for e in engines.values()]
+        lines.append(f"| risk when the surest {share:.0%} are answered | " + " | ".join(cells) + " |")
     for verdict in ("verbatim", "supported", "unsupported"):
         cells = [str(e["verdicts"].get(verdict, 0)) for e in engines.values()]
         lines.append(f"| sentences {verdict} | " + " | ".join(cells) + " |")
@@ -74,6 +77,11 @@ def answers_table(result: Mapping[str, Any]) -> str:
         cells = [f"{e['timings_ms'].get(name, 0):.0f}" for e in engines.values()]
         lines.append(f"| median ms, {name.replace('_', ' ')} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
+
+
+def _risk(curve: Sequence[Sequence[float]], share: float) -> float:
+    """Risk at the least coverage of at least `share`."""
+    return next((risk for coverage, risk in curve if coverage >= share), float("nan"))
 
 
 def verify_table(result: Mapping[str, Any]) -> str:
