@@ -7,7 +7,7 @@ engine writes is only a draft: the pipeline checks every sentence before anybody
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -85,15 +85,19 @@ class ExtractiveEngine:
             yield Draft(" ".join(p.clean for p in parts), parts, any(p.item for p in parts))
 
 
-def split_stream(pieces: Iterable[str]) -> Iterator[Draft]:
-    """Text in pieces of any size to sentences, each as soon as it is whole, without the model's own markers."""
+def split_stream(pieces: Iterable[str], cut: Callable[[], bool] = lambda: False) -> Iterator[Draft]:
+    """Text in pieces of any size to sentences, each as soon as it is whole, without the model's own markers.
+
+    `cut` is asked at the end whether the model was stopped in mid-text; then an unfinished sentence is left out.
+    """
     pending = ""
     for piece in pieces:
         pending += piece
         *done, pending = _END.split(pending)
         for text in done:
             yield from _drafts(text)
-    yield from _drafts(pending)
+    if not cut() or pending.rstrip()[-1:] in ".!?”\"')]":
+        yield from _drafts(pending)
 
 
 def _drafts(text: str) -> Iterator[Draft]:

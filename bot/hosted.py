@@ -77,10 +77,13 @@ class HostedEngine:
         """
         excerpts = [e.clean for e in choose(evidence, _EVIDENCE_WORDS)]
         messages = [("system", prompts.SYSTEM), ("human", prompts.user_prompt(question, excerpts))]
-        yield from split_stream(self._pieces(messages))
+        ends: list[str] = []
+        yield from split_stream(self._pieces(messages, ends), lambda: "length" in ends)
 
-    def _pieces(self, messages: list[tuple[str, str]]) -> Iterator[str]:
-        """The answer's text; what fails in passing is tried again until something was said."""
+    def _pieces(self, messages: list[tuple[str, str]], ends: list[str]) -> Iterator[str]:
+        """The answer's text; what fails in passing is tried again until something was said. How the model ended
+        is put into `ends`.
+        """
         model, connections = self._open()
         deadline = time.monotonic() + self._timeout
         said = 0
@@ -91,8 +94,10 @@ class HostedEngine:
                     said += len(text)
                     yield text
                     if said > _MAX_CHARACTERS:
+                        ends.append("length")
                         return
                 if call.error is None and said:
+                    ends.append(call.finish)
                     return
                 failure = self._failure(call, said)
                 pause = max(_FIRST_PAUSE * 2 ** (attempt - 1), failure.pause)

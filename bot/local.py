@@ -54,9 +54,11 @@ class LocalEngine:
             {"role": "user", "content": prompts.user_prompt(question, excerpts)},
         ]
         with self._lock:
-            yield from split_stream(self._generate(messages))
+            made: list[int] = []
+            yield from split_stream(self._generate(messages, made), lambda: sum(made) >= _MAX_NEW_TOKENS)
 
-    def _generate(self, messages: list[dict[str, str]]) -> Iterator[str]:
+    def _generate(self, messages: list[dict[str, str]], made: list[int]) -> Iterator[str]:
+        """Text as it comes; the number of tokens is put into `made` at the end."""
         import torch
         from transformers import TextIteratorStreamer
 
@@ -70,7 +72,8 @@ class LocalEngine:
         def work() -> None:
             try:
                 with torch.inference_mode():
-                    model.generate(**inputs, max_new_tokens=_MAX_NEW_TOKENS, do_sample=False, streamer=streamer)
+                    ids = model.generate(**inputs, max_new_tokens=_MAX_NEW_TOKENS, do_sample=False, streamer=streamer)
+                made.append(int(ids.shape[-1] - inputs["input_ids"].shape[-1]))
             except Exception as error:  # handed to the reader, which raises it
                 failure.append(error)
                 streamer.end()

@@ -22,6 +22,7 @@ from bot.verify import Judgement, Verifier
 from index.query import check_question
 from index.retrieve import Hit, Retriever
 from ingest.errors import BackendError
+from ingest.text import fold, squeeze
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +135,8 @@ class Pipeline:
         note = ""
         try:
             for draft in engine.draft(question, evidence):
+                if answer.has_said(draft.text):
+                    continue
                 drafted += 1
                 judgement = self._verifier.judge(draft, evidence)
                 if judgement.verdict == "unsupported":
@@ -185,6 +188,11 @@ class _Writer:
         self.sentences.append(sentence)
         self._items.append(draft.item)
         return Said(sentence, tuple(new), draft.item)
+
+    def has_said(self, text: str) -> bool:
+        """Whether the same sentence was said before; small models repeat themselves."""
+        plain = fold(squeeze(text)).casefold()
+        return any(fold(squeeze(s.text)).casefold() == plain for s in self.sentences)
 
     @property
     def citations(self) -> tuple[Citation, ...]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bot import prompts, render
-from bot.engine import Draft, ExtractiveEngine, make_engine
+from bot.engine import Draft, ExtractiveEngine, make_engine, split_stream
 from bot.evidence import Evidence
 from bot.lists import wants_list, wants_questions
 from bot.local import LocalEngine
@@ -105,6 +105,15 @@ def test_what_nothing_supports_never_reaches_a_reader(pipeline: Pipeline, texts:
     assert true in answer.answer and "Napoleon" not in answer.answer
     assert answer.note == prompts.SOME_REMOVED
     assert any("tree" in c.quote for c in answer.citations)
+
+
+def test_nothing_is_said_twice_and_no_cut_sentence_is_kept(pipeline: Pipeline) -> None:
+    true = "A random forest averages the votes of many trees, which reduces overfitting."
+    answer = pipeline.ask("What is a random forest?", Scripted(true, true, true))
+    assert [s.text for s in answer.sentences] == [true]
+    pieces = ["Trees vote. The forest ", "averages what they"]
+    assert [d.text for d in split_stream(pieces, lambda: True)] == ["Trees vote."]
+    assert [d.text for d in split_stream(pieces)] == ["Trees vote.", "The forest averages what they"]
 
 
 def test_a_draft_that_mostly_fails_gives_way_to_quotes(pipeline: Pipeline, texts: dict[str, str]) -> None:
