@@ -18,15 +18,16 @@ from bot.asked import Asked, asked, holds
 from bot.evidence import Evidence
 from bot.values import Citation
 from index.encode import Encoded, Encoder
-from index.late import TokenStore
 from index.lexical import stems
 from index.retrieve import Retrieval
+from index.store import Index
 from ingest.text import fold
 from ingest.values import Chunk
 
 ANSWERS = 0.8  # `answer_score` at or above which the evidence counts as an answer
 NEAR = 0.73  # `nearness` at or above which anything counts as retrieved
 _SAME_QUESTION = 0.65  # coverage of the query by a question of the source that asks the same
+_BOUND = 0.6  # coverage of the rest of the question where a name stands, relative to the best place anywhere
 _SHORT_QUERY, _FAR, _WEIGHTY = 8, 0.36, 0.08  # content words; cosine; share of the query's weight
 _ABOUT_TEXTS = frozenset(
     stems(
@@ -56,69 +57,113 @@ def title_names(titles: Iterable[str], chunks: Iterable[Chunk]) -> frozenset[str
     return frozenset(s for s, n in counts.items() if s not in usual and n <= max(1, len(titles) // 2))
 
 
-def nearness(retrieval: Retrieval, store: TokenStore, light: np.ndarray) -> float:
-    """How near the passages are to the query: the best late-interaction and dense cosines, and the logarithm of the
-    number of the query's content tokens, since short queries find high cosines anywhere. `light` (vocabulary,) bool
-    marks tokens without content.
-    """
-    if retrieval.encoded is None or not retrieval.hits:
-        return 0.0
-    ids = retrieval.encoded.token_ids
-    content = int((~light[ids] & (store.idf[ids] >= 0)).sum())
-    late, dense = (
-        max((h.stages[s][1] for h in retrieval.hits if s in h.stages), default=0.0) for s in ("late", "dense")
-    )
-    return late + _DENSE * dense + _LENGTH * math.log(max(1, content))
+class Answerability:
+    """Judges what was retrieved from one index. Nothing changes after construction; safe to share."""
 
+    def __init__(self, index: Index, encoder: Encoder) -> None:
+        self._store, self._encoder = index.tokens, encoder
+        self._light = encoder.light_tokens()
+        self._names = title_names([a.title for a in index.articles.values()], index.chunks)
 
-def missing_word(
-    query: Encoded, store: TokenStore, encoder: Encoder, light: np.ndarray, evidence: Sequence[Evidence]
-) -> str:
-    """A word of a short query that no evidence has or comes near to in meaning, or an empty string.
+    def nearness(self, retrieval: Retrieval) -> float:
+        """How near the passages are to the query: the best late-interaction and dense cosines, and the logarithm of
+        the number of the query's content tokens, since short queries find high cosines anywhere.
+        """
+        if retrieval.encoded is None or not retrieval.hits:
+            return 0.0
+        stages = [h.stages for h in retrieval.hits]
+        late, dense = (max((s[name][1] for s in stages if name in s), default=0.0) for name in ("late", "dense"))
+        content = len(self._content(retrieval.encoded))
+        return late + _DENSE * dense + _LENGTH * math.log(max(1, content))
 
-    Only words that the encoder knows whole count, so that a typo is not taken for a missing subject, and only in
-    queries of up to eight content words: longer ones describe more than they name.
-    """
-    ids = query.token_ids
-    pieces = [encoder.token_text(i) for i in ids]
-    content = [k for k, i in enumerate(ids) if not light[i] and store.idf[i] >= 0]
-    begun = [k for k in content if not pieces[k].startswith("##")]
-    whole = [k for k in begun if not "".join(pieces[k + 1 : k + 2]).startswith("##") and len(pieces[k]) > 3]
-    if len(begun) > _SHORT_QUERY or not evidence:
+    def score(self, question: str, query: Encoded, evidence: Sequence[Evidence]) -> float:
+        """How far the evidence holds what is asked for, in 0..1; 1 when nothing speaks against it.
+
+        What may speak against it: the kind of thing asked for is missing, or stands where the rest of the question
+        or its names do not; a subject that no evidence comes near to; names that stand far from the rest of the
+        question; a place that only asks the same question.
+        """
+        if not evidence:
+            return 0.0
+        weights = self._store.weights(query)
+        best = np.array([(e.encoded.tokens @ query.tokens.T).max(axis=0) for e in evidence])
+        around = [_surroundings(evidence, n) for n in range(len(evidence))]
+        covered = np.array([best[near].max(axis=0) for near in around])
+        named = _names(question) | (set(stems(question)) & self._names)
+        merely = _merely_asked(question, evidence, best @ weights)
+        bound = self._binding(query, evidence, covered, weights, named)
+        wanted = asked(question)
+        if not wanted:
+            return min(merely, bound, 0.5 if self._missing(query, evidence, best, weights) else 1.0)
+        places = covered @ weights
+        kinds = [_best_place(kind, evidence, around, places / places.max(), named) for kind in wanted]
+        return min(merely, bound, float(np.mean(kinds)))
+
+    def _content(self, query: Encoded) -> list[int]:
+        """Places of the query's tokens that are neither punctuation, function words nor special."""
+        ids = query.token_ids
+        return [int(k) for k in np.flatnonzero(~self._light[ids] & (self._store.idf[ids] >= 0))]
+
+    def _binding(
+        self,
+        query: Encoded,
+        evidence: Sequence[Evidence],
+        covered: np.ndarray,
+        weights: np.ndarray,
+        named: Collection[str],
+    ) -> float:
+        """1, or, when some name of the question stands only where the rest of the question is covered much worse
+        than elsewhere, how much worse: another's interview process is no answer about this one's.
+        """
+        rest = np.zeros(len(weights))
+        for word, places in self._words(query):
+            if not set(stems(word)) & set(named):
+                rest[places] = weights[places]
+        rest[[k for k in range(len(rest)) if k not in set(self._content(query))]] = 0.0
+        if not named or not rest.sum():
+            return 1.0
+        reach = covered @ rest
+        bags = {
+            chunk.chunk_id: set(stems(f"{chunk.article} {chunk.section} {chunk.text}"))
+            for chunk in {e.chunk.chunk_id: e.chunk for e in evidence}.values()
+        }
+        worst = 1.0
+        for name in named:
+            here = [reach[n] for n, e in enumerate(evidence) if name in bags[e.chunk.chunk_id]]
+            if here:
+                worst = min(worst, float(max(here) / reach.max()))
+        return worst if worst < _BOUND else 1.0
+
+    def _words(self, query: Encoded) -> list[tuple[str, list[int]]]:
+        """The query's words, each with the places of its tokens."""
+        words: list[tuple[str, list[int]]] = []
+        for place, token in enumerate(query.token_ids):
+            piece = self._encoder.token_text(int(token))
+            if piece.startswith("##") and words:
+                words[-1] = (words[-1][0] + piece[2:], [*words[-1][1], place])
+            else:
+                words.append((piece, [place]))
+        return words
+
+    def _missing(self, query: Encoded, evidence: Sequence[Evidence], best: np.ndarray, weights: np.ndarray) -> str:
+        """A word of a short query that no evidence has or comes near to in meaning, or an empty string.
+
+        Only words that the encoder knows whole count, so that a typo is not taken for a missing subject, and only in
+        queries of up to eight content words: longer ones describe more than they name.
+        """
+        content = set(self._content(query))
+        words = [(word, places) for word, places in self._words(query) if places[0] in content]
+        if len(words) > _SHORT_QUERY:
+            return ""
+        near = best.max(axis=0)
+        known = set(stems(" ".join({f"{e.chunk.article} {e.chunk.section} {e.chunk.text}" for e in evidence})))
+        for word, places in words:
+            stem = set(stems(word))
+            if len(places) > 1 or len(word) <= 3 or not stem or stem & (known | _ABOUT_TEXTS):
+                continue
+            if near[places[0]] < _FAR and weights[places[0]] >= _WEIGHTY:
+                return word
         return ""
-    weights = store.weights(query)
-    near = np.max([(e.encoded.tokens @ query.tokens.T).max(axis=0) for e in evidence], axis=0)
-    known = set(stems(" ".join({" ".join((e.chunk.article, e.chunk.section, e.chunk.text)) for e in evidence})))
-    for k in whole:
-        stem = set(stems(pieces[k]))
-        if stem and not stem & (known | _ABOUT_TEXTS) and near[k] < _FAR and weights[k] >= _WEIGHTY:
-            return pieces[k]
-    return ""
-
-
-def answer_score(
-    question: str, query: Encoded, weights: np.ndarray, evidence: Sequence[Evidence], names: Collection[str]
-) -> float:
-    """How far the evidence holds what is asked for, in 0..1; 1 when nothing speaks against it.
-
-    Where the place nearest to the question only asks it (an interview question listed without an answer), the score
-    is how near the best other place comes.
-    For each kind asked for the best place counts: coverage of the query by the place and its surroundings over the
-    best coverage anywhere, lowered when names of the question are missing there; names that stand elsewhere in
-    the passage count half. Several kinds are averaged.
-    """
-    wanted = asked(question)
-    if not evidence:
-        return 0.0
-    best = [(e.encoded.tokens @ query.tokens.T).max(axis=0) for e in evidence]
-    merely = _merely_asked(question, evidence, np.array([b @ weights for b in best]))
-    if not wanted:
-        return merely
-    around = [_surroundings(evidence, n) for n in range(len(evidence))]
-    covered = np.array([np.max([best[k] for k in near], axis=0) @ weights for near in around])
-    named = _names(question) | (set(stems(question)) & set(names))
-    scores = [_best_place(kind, evidence, around, covered / covered.max(), named) for kind in wanted]
-    return min(merely, float(np.mean(scores)))
 
 
 def _best_place(

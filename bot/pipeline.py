@@ -12,8 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from bot import prompts
-from bot.answerable import ANSWERS, NEAR, answer_score, disagreement, missing_word, nearness, title_names
-from bot.asked import asked
+from bot.answerable import ANSWERS, NEAR, Answerability, disagreement
 from bot.engine import Draft, Engine, ExtractiveEngine
 from bot.evidence import Evidence, EvidenceConfig, gather
 from bot.lists import rest_of_section
@@ -66,10 +65,8 @@ class Pipeline:
 
     def __init__(self, retriever: Retriever, config: BotConfig | None = None) -> None:
         self.retriever, self.config = retriever, config or BotConfig()
-        index = retriever.index
         self._verifier = Verifier(retriever.encoder)
-        self._light = retriever.encoder.light_tokens()
-        self._names = title_names([a.title for a in index.articles.values()], index.chunks)
+        self._answerability = Answerability(retriever.index, retriever.encoder)
 
     @classmethod
     def open(cls, root: Path, config: BotConfig | None = None) -> Pipeline:
@@ -117,16 +114,14 @@ class Pipeline:
         yield Found(retrieval.hits)
         answer = _Writer(question_id, question, engine.name, timings, started)
         tokens = self.retriever.index.tokens
-        near = nearness(retrieval, tokens, self._light)
+        near = self._answerability.nearness(retrieval)
         if near < self.config.min_near:
             yield answer.refuse("nothing_retrieved", prompts.NOTHING_RETRIEVED)
             return
         passages = [*retrieval.hits, *self._rest(question, retrieval.hits)]
         evidence = gather(retrieval, passages, self.retriever.encoder, tokens, self.config.evidence)
         query = retrieval.encoded or self.retriever.encoder.encode_query(retrieval.query)
-        held = answer_score(question, query, tokens.weights(query), evidence, self._names)
-        if not asked(question) and missing_word(query, tokens, self.retriever.encoder, self._light, evidence):
-            held *= 0.5
+        held = self._answerability.score(question, query, evidence)
         answer.confidence = round(max(0.0, min(1.0, near * held)), 4)
         if held < self.config.min_answer:
             yield answer.refuse("not_supported", prompts.NOT_SUPPORTED, _related(evidence))

@@ -97,6 +97,15 @@ def test_near_and_far_questions_of_the_bundled_articles(pipeline: Pipeline, ques
     assert sum(pipeline.ask(q.question, engine, q.history).refused for q in answerable) <= 0.08 * len(answerable)
 
 
+def test_what_is_said_of_another_is_no_answer(pipeline: Pipeline) -> None:
+    for other in (
+        "What is DoorDash's interview process like?",
+        "How does Airbnb's interview process differ from Uber's?",
+    ):
+        assert pipeline.ask(other, ExtractiveEngine()).refusal_reason == "not_supported"
+    assert not pipeline.ask("What is Uber's interview process like?", ExtractiveEngine()).refused
+
+
 def test_a_greeting_is_answered_without_looking_anything_up(pipeline: Pipeline) -> None:
     for message, reply in (("Hi there!", prompts.GREETING), ("ok, thanks a lot", prompts.WELCOME), ("bye", "Goodbye!")):
         (answer,) = pipeline.stream(message, ExtractiveEngine())
