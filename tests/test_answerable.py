@@ -98,10 +98,7 @@ def test_near_and_far_questions_of_the_bundled_articles(pipeline: Pipeline, ques
 
 
 def test_what_is_said_of_another_is_no_answer(pipeline: Pipeline) -> None:
-    for other in (
-        "What is DoorDash's interview process like?",
-        "How does Airbnb's interview process differ from Uber's?",
-    ):
+    for other in ("What is DoorDash's interview process like?", "Which cloud provider does Zillow use?"):
         assert pipeline.ask(other, ExtractiveEngine()).refusal_reason == "not_supported"
     assert not pipeline.ask("What is Uber's interview process like?", ExtractiveEngine()).refused
 
