@@ -15,6 +15,8 @@ from index.config import default_index_dir
 from ingest.cli import fail_clearly, read_jsonl
 from ingest.errors import BackendError, PinciteError, QuestionError
 
+_MARK = "show sentences that nothing supports, marked, instead of leaving them out"
+
 
 def main(argv: list[str] | None = None) -> int:
     """Parse the command line and run one subcommand."""
@@ -26,6 +28,7 @@ def main(argv: list[str] | None = None) -> int:
     ask.add_argument("question")
     ask.add_argument("--llm", default="auto", metavar="ENGINE", help=engine_help)
     ask.add_argument("--index", type=Path, default=default_index_dir(), metavar="DIR")
+    ask.add_argument("--mark-unsupported", action="store_true", help=_MARK)
     ask.add_argument("--json", action="store_true", help="print the answer's record instead")
     ask.set_defaults(run=_ask)
 
@@ -34,6 +37,7 @@ def main(argv: list[str] | None = None) -> int:
     batch.add_argument("--out", required=True, type=Path, metavar="A.jsonl")
     batch.add_argument("--llm", default="auto", metavar="ENGINE", help=engine_help)
     batch.add_argument("--index", type=Path, default=default_index_dir(), metavar="DIR")
+    batch.add_argument("--mark-unsupported", action="store_true", help=_MARK)
     batch.set_defaults(run=_batch)
 
     verify = commands.add_parser("verify", help="is each claim supported by its context?")
@@ -46,13 +50,13 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _ask(args: argparse.Namespace) -> int:
-    from bot.pipeline import Pipeline
+    from bot.pipeline import BotConfig, Pipeline
     from bot.render import as_text
     from index.query import check_question
 
     check_question(args.question)
     engine = make_engine(args.llm)
-    answer = Pipeline.open(args.index).ask(args.question, engine)
+    answer = Pipeline.open(args.index, BotConfig(mark_unsupported=args.mark_unsupported)).ask(args.question, engine)
     if answer.refusal_reason == "backend_failed":
         raise BackendError(answer.answer)
     print(json.dumps(answer.record(), ensure_ascii=False) if args.json else as_text(answer))
@@ -62,13 +66,13 @@ def _ask(args: argparse.Namespace) -> int:
 def _batch(args: argparse.Namespace) -> int:
     from tqdm import tqdm
 
-    from bot.pipeline import Pipeline
+    from bot.pipeline import BotConfig, Pipeline
 
     questions = _read_batch(args.questions)
     engine = make_engine(args.llm)
     done = _finished(args.out)
     todo = [q for q in questions if q["id"] not in done]
-    pipeline = Pipeline.open(args.index)
+    pipeline = Pipeline.open(args.index, BotConfig(mark_unsupported=args.mark_unsupported))
     args.out.parent.mkdir(parents=True, exist_ok=True)
     with open(args.out, "a", encoding="utf-8") as out:
         for q in tqdm(todo, unit="question", disable=not sys.stderr.isatty()):

@@ -92,13 +92,21 @@ class LocalEngine:
         if self._loaded is None:
             path = find_local_model(self._model_name)
             import torch
-            from transformers import AutoModelForCausalLM, AutoTokenizer
+            from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
 
             device = default_device()
+            four_bit = bool(os.environ.get("PINCITE_LOCAL_4BIT"))
+            if four_bit and device != "cuda":
+                raise BackendError("PINCITE_LOCAL_4BIT needs a CUDA device, none is here: unset it")
             dtype = torch.bfloat16 if device == "cuda" else torch.float32
             try:
                 tokenizer = AutoTokenizer.from_pretrained(path)
-                model = AutoModelForCausalLM.from_pretrained(path, dtype=dtype).to(device).eval()
+                if four_bit:
+                    model = AutoModelForCausalLM.from_pretrained(
+                        path, quantization_config=BitsAndBytesConfig(load_in_4bit=True), device_map=device
+                    ).eval()
+                else:
+                    model = AutoModelForCausalLM.from_pretrained(path, dtype=dtype).to(device).eval()
             except Exception as error:  # the library raises many kinds; every one means "no model"
                 reason = str(error).strip().splitlines()[0]
                 raise BackendError(f"the local model {path} cannot be loaded: {reason}") from None

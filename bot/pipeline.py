@@ -30,7 +30,8 @@ class BotConfig:
 
     `passages`: hits whose sentences are evidence, scored as `evidence` says. `min_near`: below this nearness
     nothing counts as retrieved. `min_answer`: below this score the evidence does not hold what is asked for.
-    `keep_share`: a draft of which less than this share survives the check gives way to quotes.
+    `keep_share`: a draft of which less than this share survives the check gives way to quotes. `mark_unsupported`:
+    show what fails the check, uncited and marked, instead of leaving it out.
     """
 
     passages: int = 5
@@ -38,6 +39,7 @@ class BotConfig:
     min_near: float = NEAR
     min_answer: float = ANSWERS
     keep_share: float = 0.5
+    mark_unsupported: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +137,9 @@ class Pipeline:
                 drafted += 1
                 judgement = self._verifier.judge(draft, evidence)
                 if judgement.verdict == "unsupported":
-                    note = prompts.SOME_REMOVED
+                    note = prompts.SOME_MARKED if self.config.mark_unsupported else prompts.SOME_REMOVED
+                    if self.config.mark_unsupported:
+                        yield answer.say(draft, judgement)
                     continue
                 kept += 1
                 yield answer.say(draft, judgement)
@@ -238,6 +242,8 @@ def join_sentences(sentences: Sequence[Sentence], items: Sequence[bool]) -> str:
     listed = False
     for sentence, item in zip(sentences, items, strict=True):
         marked = sentence.text + "".join(f" [{m}]" for m in sentence.markers)
+        if sentence.verdict == "unsupported":
+            marked = f"{prompts.UNSUPPORTED_MARK} {sentence.text}"
         if item:
             text += ("\n" if listed or not text else "\n\n") + f"- {marked}"
         else:

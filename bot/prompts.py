@@ -23,6 +23,8 @@ NOT_SUPPORTED = (
 )
 BACKEND_FAILED = "The language model could not answer: $reason. This says nothing about the articles; try again."
 QUOTES_INSTEAD = "What the model wrote was not supported by the articles, so these are the articles' own words."
+UNSUPPORTED_MARK = "(not in the articles:)"
+SOME_MARKED = "Nothing in the articles supports the marked sentences: they are the model's own."
 SOME_REMOVED = "Some of what the model wrote was left out: nothing in the articles supports it."
 ARTICLES_DIFFER = "The articles differ on this: compare [$first] ($one) with [$second] ($two)."
 

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from urllib.parse import quote, unquote
 
 from bot.evidence import CELL_GAP
+from bot.prompts import UNSUPPORTED_MARK
 from bot.values import Answer, Citation, Sentence
 from index.retrieve import Hit
 from ingest.errors import QuestionError
@@ -70,6 +71,8 @@ def chat_sentence(sentence: Sentence, citations: Sequence[Citation], item: bool,
     by_marker = {c.marker: c for c in citations}
     links = "".join(f" [{m}]({read_link(by_marker[m])})" for m in sentence.markers if m in by_marker)
     text = inert(sentence.text) + links
+    if sentence.verdict == "unsupported":
+        text = f"*{inert(UNSUPPORTED_MARK)}* {text}"
     if item:
         return ("" if first else "\n" if listed else "\n\n") + f"- {text}"
     return ("" if first else "\n\n" if listed else " ") + text

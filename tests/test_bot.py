@@ -14,9 +14,10 @@ from bot.engine import Draft, ExtractiveEngine, make_engine, split_stream
 from bot.evidence import Evidence
 from bot.lists import wants_list, wants_questions
 from bot.local import LocalEngine
-from bot.pipeline import Pipeline, Said
+from bot.pipeline import BotConfig, Pipeline, Said
 from bot.values import Answer
 from eval.data import Question
+from index.retrieve import Retriever
 from ingest.errors import BackendError, PinciteError, QuestionError
 from ingest.text import squeeze
 from tests.conftest import Run, one_clear_line
@@ -116,6 +117,18 @@ def test_nothing_is_said_twice_and_no_cut_sentence_is_kept(pipeline: Pipeline) -
     assert [d.text for d in split_stream(pieces)] == ["Trees vote.", "The forest averages what they"]
 
 
+def test_what_nothing_supports_can_be_shown_marked_but_never_cited(retriever: Retriever) -> None:
+    true = "A random forest averages the votes of many trees, which reduces overfitting."
+    false = "Random forests were invented by Napoleon in 1812 near Waterloo."
+    marking = Pipeline(retriever, BotConfig(mark_unsupported=True))
+    answer = marking.ask("What is a random forest?", Scripted(true, false))
+    assert [s.verdict for s in answer.sentences] == ["supported", "unsupported"]
+    assert answer.sentences[1].markers == () and answer.note == prompts.SOME_MARKED
+    assert f"{prompts.UNSUPPORTED_MARK} {false}" in answer.answer
+    shown = render.chat_sentence(answer.sentences[1], answer.citations, False, False, False)
+    assert "not in the articles" in shown and "#read/" not in shown
+
+
 def test_a_draft_that_mostly_fails_gives_way_to_quotes(pipeline: Pipeline, texts: dict[str, str]) -> None:
     answer = pipeline.ask("What is a random forest?", Scripted("The moon is made of cheese.", "Paris is in France."))
     check(answer, texts)
@@ -158,6 +171,13 @@ def test_the_local_model_answers_through_the_verifier(
     assert [c.name for c in local_model.parent.iterdir()] == [local_model.name]
     again = pipeline.ask("What is overfitting?", LocalEngine(str(local_model)))
     assert again.answer == answer.answer  # greedy, from the converted folder
+
+
+def test_four_bits_without_a_gpu_are_refused_clearly(monkeypatch: pytest.MonkeyPatch, local_model: Path) -> None:
+    monkeypatch.setenv("PINCITE_LOCAL_4BIT", "1")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    with pytest.raises(BackendError, match="CUDA"):
+        list(LocalEngine(str(local_model)).draft("What is dropout?", []))
 
 
 @pytest.mark.parametrize("spec", ["", "gpt", "extractive:x"])
