@@ -18,7 +18,7 @@ from bot.evidence import Evidence, EvidenceConfig, gather
 from bot.lists import rest_of_section
 from bot.values import Answer, Citation, RefusalReason, Sentence
 from bot.verify import Judgement, Verifier
-from index.query import check_question
+from index.query import check_question, without_request
 from index.retrieve import Hit, Retriever
 from ingest.errors import BackendError
 from ingest.text import fold, squeeze
@@ -117,6 +117,9 @@ class Pipeline:
         answer = _Writer(question_id, question, engine.name, timings, started)
         tokens = self.retriever.index.tokens
         near = self._answerability.nearness(retrieval)
+        if near < self.config.min_near and (bare := without_request(question)) != question:
+            again = self.retriever.search(bare, self.config.passages, "full", history, articles)
+            near = max(near, self._answerability.nearness(again))
         if near < self.config.min_near:
             yield answer.refuse("nothing_retrieved", prompts.NOTHING_RETRIEVED)
             return

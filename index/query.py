@@ -25,6 +25,11 @@ _WHOLE = re.compile(
     r"(?:who|what|when|where|which|why|how)\b.*\b(?:is|are|was|were|do|does|did|has|have|can|could|should|would|will)\b"
 )
 _WHOLE_CONTENT = 3
+_REQUEST = re.compile(
+    r"^\W*(?:(?:can|could|would|will) you )?(?:please )?"
+    r"(?:(?:walk|talk|take) me through|tell me (?:more )?about|(?:explain|describe|outline)(?: to me)?) ",
+    re.IGNORECASE,
+)
 _OPENING = frozenset(("and", "but", "so", "ok", "okay", "elaborate"))
 
 
@@ -42,6 +47,11 @@ def check_question(question: object) -> str:
     if len(text) > MAX_QUESTION:
         raise QuestionError(f"the question has {len(text):,} characters, at most {MAX_QUESTION:,} are read: shorten it")
     return text
+
+
+def without_request(question: str) -> str:
+    """The question without an opening that only asks for an answer ("Walk me through ...", "Tell me about ...")."""
+    return _REQUEST.sub("", question, count=1) or question
 
 
 def leans(question: str) -> bool:

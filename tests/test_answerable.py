@@ -103,6 +103,12 @@ def test_what_is_said_of_another_is_no_answer(pipeline: Pipeline) -> None:
     assert not pipeline.ask("What is Uber's interview process like?", ExtractiveEngine()).refused
 
 
+def test_a_polite_opening_does_not_hide_the_subject(pipeline: Pipeline) -> None:
+    assert not pipeline.ask("Walk me through the STAR method", ExtractiveEngine()).refused
+    for far in ("Tell me about the French Revolution", "Could you please explain photosynthesis"):
+        assert pipeline.ask(far, ExtractiveEngine()).refusal_reason == "nothing_retrieved"
+
+
 def test_a_greeting_is_answered_without_looking_anything_up(pipeline: Pipeline) -> None:
     for message, reply in (("Hi there!", prompts.GREETING), ("ok, thanks a lot", prompts.WELCOME), ("bye", "Goodbye!")):
         (answer,) = pipeline.stream(message, ExtractiveEngine())
