@@ -12,7 +12,7 @@ from typing import Any
 
 from bot.engine import Engine, make_engine
 from index.config import default_index_dir
-from ingest.cli import fail_clearly, read_jsonl
+from ingest.cli import fail_clearly, read_jsonl, write_jsonl
 from ingest.errors import BackendError, PinciteError, QuestionError
 
 _MARK = "show sentences that nothing supports, marked, instead of leaving them out"
@@ -125,13 +125,13 @@ def _finished(path: Path) -> set[str]:
 def _verify(args: argparse.Namespace) -> int:
     from tqdm import tqdm
 
-    from bot.claims import ClaimVerifier, read_claims, verified, write_atomically
+    from bot.claims import ClaimVerifier, read_claims, verified
     from index.encode import load_encoder
 
     rows = read_claims(args.claims)
     bar = tqdm(rows, unit="claim", disable=not sys.stderr.isatty())
     try:
-        count = write_atomically(args.out, verified(bar, ClaimVerifier(load_encoder())))
+        count = write_jsonl(args.out, verified(bar, ClaimVerifier(load_encoder())))
     except OSError as error:
         raise PinciteError(f"{args.out}: cannot be written ({error.strerror})") from None
     print(f"{count} claims -> {args.out}")

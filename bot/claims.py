@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -118,16 +116,3 @@ def verified(rows: Iterable[Mapping[str, Any]], verifier: ClaimVerifier) -> Iter
         report = verifier.check(row["claim"], contexts).record()
         other = {k: v for k, v in row.items() if k not in ("claim", "context") and k not in report}
         yield {"id": row["id"], **other, **report}
-
-
-def write_atomically(path: Path, records: Iterable[Mapping[str, Any]]) -> int:
-    """Write records as JSONL; the file appears only when all are there. Returns their number."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    scratch = path.with_name(path.name + ".part")
-    count = 0
-    with open(scratch, "w", encoding="utf-8") as out:
-        for record in records:
-            out.write(json.dumps(record, ensure_ascii=False) + "\n")
-            count += 1
-    os.replace(scratch, path)
-    return count

@@ -142,10 +142,10 @@ def _listings(evidence: Sequence[Evidence]) -> list[tuple[Evidence | None, tuple
     for n, piece in enumerate(evidence):
         if n and evidence[n - 1].chunk is not piece.chunk:
             label, run, owner = None, [], None
-        number = _NUMBERED.match(piece.text)
-        if number and not piece.row:
+        number = _number(piece)
+        if number is not None and not piece.row:
             for count in counts:
-                if _number(count[-1]) == int(number.group(1)) - 1 and _one_section(count[-1].chunk, piece.chunk):
+                if _number(count[-1]) == number - 1 and _one_section(count[-1].chunk, piece.chunk):
                     count.append(piece)
                     break
             else:
@@ -172,9 +172,9 @@ def _listings(evidence: Sequence[Evidence]) -> list[tuple[Evidence | None, tuple
     return [(above, tuple(items)) for above, items in [*bulleted, *counted]]
 
 
-def _number(piece: Evidence) -> int:
+def _number(piece: Evidence) -> int | None:
     match = _NUMBERED.match(piece.text)
-    return int(match.group(1)) if match else -1
+    return int(match.group(1)) if match else None
 
 
 def _one_section(a: Chunk, b: Chunk) -> bool:

@@ -19,7 +19,7 @@ from bot.lists import rest_of_section
 from bot.values import Answer, Citation, RefusalReason, Sentence
 from bot.verify import Judgement, Verifier
 from index.query import check_question, without_request
-from index.retrieve import Hit, Retriever
+from index.retrieve import Hit, Retrieval, Retriever
 from ingest.errors import BackendError
 from ingest.text import fold, squeeze
 
@@ -75,6 +75,18 @@ class Pipeline:
         """Open the index in `root`; raises `StoreError` when there is none."""
         return cls(Retriever.open(root), config)
 
+    def _search(
+        self, question: str, history: Sequence[Mapping[str, str]], articles: Collection[str] | None
+    ) -> tuple[Retrieval, float]:
+        """What was found and how near it is; what is far is searched once more without a polite opening."""
+        found = self.retriever.search(question, self.config.passages, "full", history, articles)
+        near = self._answerability.nearness(found)
+        bare = without_request(question)
+        if near >= self.config.min_near or bare == question:
+            return found, near
+        found = self.retriever.search(bare, self.config.passages, "full", history, articles)
+        return found, self._answerability.nearness(found)
+
     def _rest(self, question: str, hits: Sequence[Hit]) -> list[Hit]:
         articles = {hit.chunk.article_id for hit in hits}
         return rest_of_section(question, hits, (c for c in self.retriever.index.chunks if c.article_id in articles))
@@ -111,15 +123,11 @@ class Pipeline:
         if reply := prompts.small_talk(question):
             yield _Writer(question_id, question, engine.name, dict.fromkeys(_TIMINGS, 0.0), started).talk(reply)
             return
-        retrieval = self.retriever.search(question, self.config.passages, "full", history, articles)
+        retrieval, near = self._search(question, history, articles)
         timings = {"retrieve": _ms(started), "first_token": _ms(started), "total": 0.0}
         yield Found(retrieval.hits)
         answer = _Writer(question_id, question, engine.name, timings, started)
         tokens = self.retriever.index.tokens
-        near = self._answerability.nearness(retrieval)
-        if near < self.config.min_near and (bare := without_request(question)) != question:
-            again = self.retriever.search(bare, self.config.passages, "full", history, articles)
-            near = max(near, self._answerability.nearness(again))
         if near < self.config.min_near:
             yield answer.refuse("nothing_retrieved", prompts.NOTHING_RETRIEVED)
             return

@@ -112,14 +112,13 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """The words of a sentence with unit `vectors` (len(words), d) and the unit sentence `vector` (d,).
+    """The words of a sentence with unit `vectors` (len(words), d).
 
     `clauses`: `[a, b)` in `words`, one after another, each with enough content to be compared on its own.
     """
 
     words: tuple[Word, ...]
     vectors: np.ndarray
-    vector: np.ndarray
     clauses: tuple[tuple[int, int], ...]
 
 
@@ -224,7 +223,7 @@ def build_sentence(
             vectors[owner[place]] += encoded.tokens[row]
             at = place + len(piece)
     norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return Sentence(words, vectors / np.maximum(norms, 1e-6), encoded.vector, _clauses(text, words))
+    return Sentence(words, vectors / np.maximum(norms, 1e-6), _clauses(text, words))
 
 
 def _clauses(text: str, words: tuple[Word, ...], least: int = 4) -> tuple[tuple[int, int], ...]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from eval.data import DEFAULT_QUESTIONS, read_questions
 from index.config import MODES, SearchConfig, default_index_dir
-from ingest.cli import fail_clearly
+from ingest.cli import fail_clearly, write_jsonl
 from ingest.errors import PinciteError
 
 
@@ -83,7 +83,7 @@ def main(argv: list[str] | None = None) -> int:
 def _retrieve(args: argparse.Namespace) -> int:
     from tqdm import tqdm
 
-    from eval.run import retrieve, write_jsonl
+    from eval.run import retrieve
     from index.retrieve import Retriever
 
     questions = read_questions(args.questions)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import platform
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 from eval.data import Question
@@ -29,20 +27,6 @@ def retrieve(retriever: Retriever, questions: Sequence[Question], mode: str, k: 
             "hits": [hit.record() for hit in found.hits],
             "timings_ms": dict(found.timings_ms),
         }
-
-
-def write_jsonl(path: str | Path, records: Iterable[Mapping[str, Any]]) -> int:
-    """Write records, one a line, replacing the file only when all are written. Returns their number."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    scratch = path.with_name(path.name + ".part")
-    count = 0
-    with open(scratch, "w", encoding="utf-8") as file:
-        for record in records:
-            file.write(json.dumps(record, ensure_ascii=False) + "\n")
-            count += 1
-    scratch.replace(path)
-    return count
 
 
 def score_run(

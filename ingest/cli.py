@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -51,3 +51,17 @@ def read_jsonl(path: str | Path, what: str = "file") -> Iterator[tuple[int, dict
         if not isinstance(record, dict):
             raise PinciteError(f"{what} {path}, line {number}: one JSON object a line is needed")
         yield number, record
+
+
+def write_jsonl(path: str | Path, records: Iterable[Mapping[str, Any]]) -> int:
+    """Write records, one a line, replacing the file only when all are written. Returns their number."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    scratch = path.with_name(path.name + ".part")
+    count = 0
+    with open(scratch, "w", encoding="utf-8") as file:
+        for record in records:
+            file.write(json.dumps(record, ensure_ascii=False) + "\n")
+            count += 1
+    scratch.replace(path)
+    return count
