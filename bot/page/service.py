@@ -1,0 +1,82 @@
+"""What all sessions of the page share: the pipeline, its state while it loads, and the engines."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bot.engine import Engine, make_engine
+from ingest.errors import BackendError, PinciteError
+
+if TYPE_CHECKING:
+    from bot.pipeline import Pipeline
+
+ENGINES = [
+    ("Quotes only — fast, in the articles' own words; nothing leaves this machine", "extractive"),
+    ("Local model — slower, every sentence checked; nothing leaves this machine", "local"),
+]
+
+
+def engine_choices() -> list[tuple[str, str]]:
+    """Engines as (what it means for the person, name), the one that `auto` takes first. A hosted model is offered
+    when the environment configures one.
+    """
+    from bot.hosted import HostedEngine, hosted_configured
+
+    if not hosted_configured():
+        return ENGINES
+    try:
+        hosted = HostedEngine()
+    except BackendError:
+        return ENGINES
+    title = f"Hosted model {hosted.name.partition(':')[2]} — every sentence checked; your question {hosted.destination}"
+    return [(title, "hosted"), *ENGINES]
+
+
+class Service:
+    """The pipeline and its state, shared by all sessions; loads in the background."""
+
+    def __init__(self, root: Path, corpus: Path) -> None:
+        self.root, self.corpus = root, corpus
+        self.pipeline: Pipeline | None = None
+        self.state = "Starting ..."
+        self.failed = False
+        self._engines: dict[str, Engine] = {}
+        self._lock = threading.Lock()
+
+    def start(self) -> None:
+        """Begin loading; returns at once."""
+        threading.Thread(target=self._load, daemon=True).start()
+
+    def engine(self, name: str) -> Engine:
+        """The engine of that name, made once."""
+        with self._lock:
+            if name not in self._engines:
+                self._engines[name] = make_engine(name)
+            return self._engines[name]
+
+    def _load(self) -> None:
+        try:
+            self.state = "Loading the encoder and the index ..."
+            from bot.pipeline import Pipeline
+            from index.build import build_index
+            from index.store import read_manifest
+            from ingest.errors import StoreError
+
+            try:
+                read_manifest(self.root)
+            except StoreError:
+                self.state = "Building the index: reading the articles ..."
+                build_index([self.corpus], self.root, progress=self._progress)
+            self.pipeline = Pipeline.open(self.root)
+            counts = self.pipeline.retriever.index.manifest["counts"]
+            self.state = f"{counts['articles']} articles, {counts['chunks']} passages, ready."
+        except PinciteError as error:
+            self.failed, self.state = True, str(error)
+        except Exception as error:  # shown to the person; a silent thread would leave the page waiting
+            self.failed, self.state = True, f"loading failed: {type(error).__name__}: {error}"
+            raise
+
+    def _progress(self, done: int, total: int) -> None:
+        self.state = f"Building the index: {done} of {total} passages encoded ..."
