@@ -12,6 +12,7 @@ from pathlib import Path
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # before gradio is imported: no network
 
+from bot.page.endpoints import app_settings
 from bot.page.layout import STATIC, build_page, theme
 from bot.page.service import Service
 from index.config import DEFAULT_CORPUS, default_index_dir
@@ -30,8 +31,9 @@ def main(argv: list[str] | None = None) -> int:
     args = parser.parse_args(argv)
     service = Service(args.index, args.corpus)
     service.start()
+    page = build_page(service)
     try:
-        build_page(service).launch(
+        page.launch(
             server_name=args.host,
             server_port=args.port,
             share=False,
@@ -40,6 +42,8 @@ def main(argv: list[str] | None = None) -> int:
             theme=theme(),
             css_paths=[STATIC / "page.css"],
             ssr_mode=False,
+            mcp_server=True,
+            app_kwargs=app_settings(page, service),
         )
     except OSError as error:
         raise PinciteError(f"cannot serve on {args.host}:{args.port} ({error}); try another --port") from None

@@ -22,6 +22,7 @@ from index.config import DEFAULT_CORPUS, ROOT
 from index.encode import SentenceEncoder, load_encoder
 from index.retrieve import Retriever
 from ingest.load import Corpus, load_corpus
+from tests.serving import Server
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -61,6 +62,16 @@ def retriever(index_dir: Path) -> Retriever:
 @pytest.fixture(scope="session")
 def pipeline(retriever: Retriever) -> Pipeline:
     return Pipeline(retriever)
+
+
+@pytest.fixture(scope="session")
+def server(index_dir: Path) -> Iterator[Server]:
+    """`python app.py` over the bundled corpus, able to answer."""
+    running = Server(index_dir)
+    try:
+        yield running.ready()
+    finally:
+        running.stop()
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,8 @@ from pathlib import Path
 from playwright.sync_api import sync_playwright
 
 from index.config import default_index_dir
-from tests.test_app import CHROMIUM_FLAGS, Server, ask, ready, settled
+from tests.serving import Server
+from tests.test_app import CHROMIUM_FLAGS, ask, ready, settled
 
 
 def main(out: str) -> None:

@@ -5,10 +5,8 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +17,7 @@ from index.build import build_index
 from index.config import ROOT
 from index.encode import SentenceEncoder
 from ingest.load import Corpus
+from tests.serving import Server
 
 CHROMIUM_FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -30,42 +29,6 @@ HOSTILE = """Hostile <img src=x onerror="document.title='pwned'"> title
 
 The zebra protocol costs ${1+1} and {{2+2}} coins. <b>bold</b> \u202edrawkcab
 """
-
-
-def free_port() -> int:
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return int(s.getsockname()[1])
-
-
-class Server:
-    """`python app.py` as a person starts it, on a port of its own."""
-
-    def __init__(self, index: Path, *args: str) -> None:
-        self.port = free_port()
-        self.url = f"http://127.0.0.1:{self.port}/"
-        command = [sys.executable, "app.py", "--port", str(self.port), "--index", str(index), *args]
-        self.log = index.parent / f"app-{self.port}.log"
-        self.process = subprocess.Popen(command, cwd=ROOT, stdout=self.log.open("w"), stderr=subprocess.STDOUT)
-        deadline = time.monotonic() + 120
-        while time.monotonic() < deadline:
-            with socket.socket() as s:
-                if s.connect_ex(("127.0.0.1", self.port)) == 0:
-                    return
-            assert self.process.poll() is None, self.log.read_text()
-            time.sleep(0.2)
-        raise AssertionError("the page was not served: " + self.log.read_text())
-
-    def stop(self) -> None:
-        self.process.terminate()
-        self.process.wait(20)
-
-
-@pytest.fixture(scope="module")
-def server(index_dir: Path) -> Iterator[Server]:
-    running = Server(index_dir)
-    yield running
-    running.stop()
 
 
 @pytest.fixture(scope="module")

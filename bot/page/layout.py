@@ -9,7 +9,9 @@ from typing import Any
 import gradio as gr
 
 from bot import render
+from bot.api import Api
 from bot.page.chat import NO_SOURCES, respond_to
+from bot.page.endpoints import add_endpoints
 from bot.page.reader import read
 from bot.page.service import Service, engine_choices
 
@@ -91,6 +93,7 @@ def build_page(service: Service) -> gr.Blocks:
         stop.click(None, cancels=asked, api_visibility="private")
         chat.clear(lambda: NO_SOURCES, outputs=sources, cancels=asked, api_visibility="private")
         clicks.click(open_reader, outputs=[reader, side], show_progress="hidden", api_visibility="private")
+        add_endpoints(Api(service))
     page.queue(max_size=64)
     return page
 
