@@ -9,7 +9,6 @@ from __future__ import annotations
 import html
 import re
 import textwrap
-import unicodedata
 from collections.abc import Sequence
 from urllib.parse import quote, unquote
 
@@ -18,16 +17,11 @@ from bot.prompts import UNSUPPORTED_MARK
 from bot.values import Answer, Citation, Sentence
 from index.retrieve import Hit
 from ingest.errors import QuestionError
-from ingest.text import squeeze
+from ingest.text import printable, squeeze
 from ingest.values import Article
 
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+!|~$&])")
 _LINK = re.compile(r"#read/([^/]+)/(\d{1,12})-(\d{1,12})")
-
-
-def printable(text: str) -> str:
-    """Text without control and bidirectional-override characters, line breaks and tabs kept."""
-    return "".join(c for c in text if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cf", "Co", "Cs"))
 
 
 def escape(text: str) -> str:

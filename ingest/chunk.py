@@ -18,6 +18,9 @@ from ingest.text import sentence_spans
 from ingest.values import Article, Block, Chunk, Level, chunk_id
 
 
+_WORD = 24  # characters; prose has about six a word, so only code, data and scripts without spaces come near
+
+
 @dataclass(frozen=True, slots=True)
 class ChunkConfig:
     """Limits in words: a chunk, joined short sections of one parent, an introduction kept with what follows."""
@@ -37,7 +40,7 @@ class _Atom:
 
     start: int
     end: int
-    words: int
+    words: int  # or more, see `_size`
     cost: float  # of cutting before it
     level: int  # of a heading; 0 for text
     path: tuple[str, ...]
@@ -83,18 +86,20 @@ def _path(atoms: list[_Atom]) -> tuple[str, ...]:
 def _units(article: Article, limit: int) -> Iterator[list[_Atom]]:
     """Atoms grouped by the section or question they belong to; headings open a group."""
     unit: list[_Atom] = []
+    has_text = False
     stack: list[Block] = []
     for n, block in enumerate(article.blocks):
         if block.kind == "heading":
             while stack and stack[-1].level >= block.level:
                 stack.pop()
             stack.append(block)
-            if block.level <= Level.QUESTION and any(not atom.level for atom in unit):
+            if block.level <= Level.QUESTION and has_text:
                 yield unit
-                unit = []
+                unit, has_text = [], False
         path = tuple(b.label for b in stack if path_label(b.label))
         previous = article.blocks[n - 1] if n else None
         unit.extend(_atoms(article.text, block, previous, path, limit))
+        has_text = has_text or block.kind != "heading"
     if unit:
         yield unit
 
@@ -103,24 +108,38 @@ def _atoms(text: str, block: Block, previous: Block | None, path: tuple[str, ...
     cost = {"heading": 0.0, "paragraph": 0.15, "cell": 0.35}.get(block.kind, 0.15 + 0.2 * block.level)
     if previous and (previous.kind == "heading" or text[previous.end - 1] == ":"):
         cost += 1.0
-    words = len(text[block.start : block.end].split())
+    before = previous.end if previous else block.start
+    size = _size(text, before, block.start, block.end)
     level = block.level if block.kind == "heading" else 0
-    if words <= limit:
-        return [_Atom(block.start, block.end, words, cost, level, path)]
+    if size <= limit:
+        return [_Atom(block.start, block.end, size, cost, level, path)]
     atoms: list[_Atom] = []
     for start, end in sentence_spans(text, block.start, block.end):
         for at, stop in _word_runs(text, start, end, limit):
-            count = len(text[at:stop].split())
-            atoms.append(_Atom(at, stop, count, 0.5 if atoms else cost, level, path))
+            size = min(limit, _size(text, before, at, stop))
+            atoms.append(_Atom(at, stop, size, 0.5 if atoms else cost, level, path))
+            before = stop
     return atoms
 
 
+def _size(text: str, before: int, start: int, end: int) -> int:
+    """Words of a span, or more where its characters and the gap before it come to more than words ever do: so no
+    chunk is longer than `2 * _WORD` characters a word of the limit, whatever its text is.
+    """
+    return max(len(text[start:end].split()), (end - before) // _WORD)
+
+
 def _word_runs(text: str, start: int, end: int, limit: int) -> Iterator[tuple[int, int]]:
-    """A sentence as it is, or cut every `limit` words when it is longer than that."""
-    words = [m.span() for m in re.finditer(r"\S+", text[start:end])]
-    for i in range(0, len(words), limit):
-        run = words[i : i + limit]
-        yield start + run[0][0], start + run[-1][1]
+    """A sentence as it is, or cut every `limit` words, or the characters of so many, when it is longer than that."""
+    run: list[int] = []  # where it starts and ends
+    words = 0
+    for match in re.finditer(rf"\S{{1,{_WORD * limit}}}", text[start:end]):
+        if run and (words == limit or match.end() - run[0] > _WORD * limit):
+            yield start + run[0], start + run[1]
+            run, words = [], 0
+        run, words = [run[0] if run else match.start(), match.end()], words + 1
+    if run:
+        yield start + run[0], start + run[1]
 
 
 def _merged(units: Iterable[list[_Atom]], config: ChunkConfig) -> Iterator[list[_Atom]]:
@@ -158,21 +177,22 @@ def _divide(atoms: list[_Atom], limit: int) -> list[list[_Atom]]:
     if total <= limit:
         return [atoms]
     target = total / math.ceil(total / (0.9 * limit))
-    sums = [0]
-    for atom in atoms:
-        sums.append(sums[-1] + atom.words)
-    best: list[tuple[float, int]] = [(0.0, 0)]
-    for j in range(1, len(atoms) + 1):
+    uneven = [((words - target) / target) ** 2 for words in range(limit + 1)]
+    cost = [0.0, *(atom.cost for atom in atoms[1:])]
+    least, before = [0.0], [0]  # of the pieces that end before atom j: their cost, and where the last one starts
+    for j, last in enumerate(atoms, 1):
+        words, i = last.words, j - 1
         options = []
-        for i in range(j - 1, -1, -1):
-            words = sums[j] - sums[i]
-            if words > limit and i < j - 1:
+        while True:
+            options.append((least[i] + uneven[words] + cost[i], i))
+            i -= 1
+            if i < 0 or (words := words + atoms[i].words) > limit:
                 break
-            uneven = ((words - target) / target) ** 2
-            options.append((best[i][0] + uneven + (atoms[i].cost if i else 0.0), i))
-        best.append(min(options))
+        total_cost, start = min(options)
+        least.append(total_cost)
+        before.append(start)
     cuts, j = [], len(atoms)
     while j:
-        cuts.append((best[j][1], j))
-        j = best[j][1]
+        cuts.append((before[j], j))
+        j = before[j]
     return [atoms[i:j] for i, j in reversed(cuts)]

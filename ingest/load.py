@@ -21,7 +21,7 @@ from ingest.values import Article
 
 TEXT_SUFFIXES = (".txt", ".md", ".markdown")
 JSONL_SUFFIX = ".jsonl"
-_EXPORT_TITLE = re.compile(r"^[ \t]{0,3}•[ \t]+(\S.*?)[ \t]*$", re.MULTILINE)
+_EXPORT_TITLE = re.compile(r"^[ \t]{0,3}•[ \t]+(\S.*)$", re.MULTILINE)
 
 
 @dataclass

@@ -22,10 +22,12 @@ _NUMBER = re.compile(r"(\d{1,3})[.)]\s+")
 _QUESTION = re.compile(r"(?:question|q)\s*(\d{0,3})\s*[:.)]\s*", re.IGNORECASE)
 _GROUP = re.compile(r"(?:category|section|part|chapter|module|unit|topic)\s+\d+\s*[:.–-]", re.IGNORECASE)
 _STEP = re.compile(r"[A-Z][a-z]+ \d+\s*[:–-]\s*\S")
-_HASHES = re.compile(r"(#{1,6})\s+(.*?)\s*#*$")
+_HASHES = re.compile(r"(#{1,6})\s+")
 _ANSWER = re.compile(r"(?:detailed |short |sample )?answers?\b[^.]{0,20}:?$", re.IGNORECASE)
 _CLOSERS = "\"'”’)]*_ "
 _MAX_HEADING_WORDS = 18
+_MAX_LABEL = 300  # characters; a label is repeated in every chunk below it
+_MAX_OPEN_COUNTS = 50
 _TABLE_RUN = 5
 
 
@@ -74,7 +76,8 @@ def path_label(label: str) -> bool:
 
 def _lines(text: str, start: int, end: int, by_line: bool) -> list[_Line]:
     raw: list[_Line] = []
-    fence: int | None = None
+    bodies: list[list[str]] = []  # of the lines that each of `raw` is joined from
+    fenced = False
     for match in re.finditer(r"[^\r\n]+", text[start:end]):
         line = match.group()
         if not line.strip():
@@ -85,23 +88,19 @@ def _lines(text: str, start: int, end: int, by_line: bool) -> list[_Line]:
         after = text[stop : min(end, stop + 400)]
         blank = bool(re.match(r"[^\S\r\n]*(?:\r?\n[^\S\r\n]*(?:\r?\n|$)|$)", after))
         item = _read_line(at, stop, line.strip(), lead, blank)
-        if item.marker == "fence" or fence is not None:
-            if fence is None:
-                raw.append(item)
-                fence = len(raw) - 1
-            else:
-                first = raw[fence]
-                raw[fence] = replace(first, end=stop, text=text[first.start : stop], blank_after=blank)
-                fence = None if item.marker == "fence" else fence
-            continue
-        joins = not by_line and raw and not raw[-1].blank_after and item.marker == ""
-        if joins and raw[-1].marker not in ("hash", "fence", "pipe", "group", "question"):
-            last = raw[-1]
-            joined = text[last.start : stop]
-            raw[-1] = replace(last, end=stop, text=joined, body=f"{last.body} {item.body}", blank_after=blank)
+        plain = not by_line and raw and not raw[-1].blank_after and item.marker == ""
+        joins = plain and raw[-1].marker not in ("hash", "fence", "pipe", "group", "question")
+        if fenced or joins:
+            raw[-1] = replace(raw[-1], end=stop, blank_after=blank)
+            bodies[-1].append(item.body)
         else:
             raw.append(item)
-    return raw
+            bodies.append([item.body])
+        fenced = (item.marker == "fence") != fenced
+    return [
+        line if len(parts) == 1 else replace(line, text=text[line.start : line.end], body=" ".join(parts))
+        for line, parts in zip(raw, bodies, strict=True)
+    ]
 
 
 def _read_line(start: int, end: int, text: str, indent: int, blank: bool) -> _Line:
@@ -111,7 +110,7 @@ def _read_line(start: int, end: int, text: str, indent: int, blank: bool) -> _Li
     if text.startswith(("```", "~~~")):
         return line("fence", text)
     if hashes := _HASHES.match(text):
-        return line("hash", hashes.group(2), len(hashes.group(1)))
+        return line("hash", text[hashes.end() :].rstrip("#").rstrip(), len(hashes.group(1)))
     if text.startswith("|"):
         return line("pipe", text)
     if question := _QUESTION.match(text):
@@ -131,7 +130,8 @@ def _label(line: _Line) -> str:
     text = line.body if line.marker == "hash" else line.text
     if line.marker == "question" and "?" in text:  # "Q1: What ...?A1: the answer follows on the line"
         text = text[: text.index("?") + 1]
-    return squeeze(text).rstrip(":").strip("*_ ")
+    label = squeeze(text).rstrip(":").strip("*_ ")
+    return label if len(label) <= _MAX_LABEL else label[: _MAX_LABEL - 1] + "…"
 
 
 # --- which lines may be headings -------------------------------------------------------------------------
@@ -256,6 +256,8 @@ def _levels(lines: list[_Line], kinds: list[str]) -> dict[int, int]:
     rest = [s for s in sequences if s is not top and len(s) >= 5]
     counted = max(rest, key=len, default=[])
     questions = set(explicit) | set(counted if len(counted) > len(explicit) else [])
+    first_question = min(questions, default=len(lines))
+    sections = set(top or ())
     grouped = sum(lines[i].marker == "group" for i in heads) > 1
     repeated = Counter(_label(lines[i]).casefold() for i in heads)
 
@@ -270,7 +272,7 @@ def _levels(lines: list[_Line], kinds: list[str]) -> dict[int, int]:
             level = Level.QUESTION
         elif line.marker == "group":
             level = Level.CATEGORY
-        elif top and i in top:
+        elif i in sections:
             level = Level.SECTION
         elif (
             line.marker in ("number", "step")
@@ -280,7 +282,7 @@ def _levels(lines: list[_Line], kinds: list[str]) -> dict[int, int]:
             or (inside and (grouped or top or following not in questions))
         ):
             level = Level.SUB
-        elif i > min(questions, default=i) or not top:
+        elif i > first_question or not top:
             level = Level.SECTION
         else:
             level = Level.SUBSECTION
@@ -305,6 +307,7 @@ def _sequences(numbered: list[int], lines: list[_Line]) -> list[list[int]]:
     open_counts: list[list[int]] = []
     for i in numbered:
         value = lines[i].number
+        del open_counts[:-_MAX_OPEN_COUNTS]
         for depth in range(len(open_counts) - 1, -1, -1):
             if 0 <= value - lines[open_counts[depth][-1]].number <= 2 and value > 1:
                 del open_counts[depth + 1 :]

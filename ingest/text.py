@@ -25,12 +25,13 @@ FUNCTION_WORDS = frozenset(
     """.split()  # noqa: SIM905 - a list of forty literals is harder to read
 )
 _SPACE = re.compile(r"\s+")
-_TERMINAL = re.compile(r"[.!?…]+[\"'”’)\]]*(?=\s|$)|\?(?=[A-Z])")
+_TERMINAL = re.compile(r"(?<![.!?…])[.!?…]+[\"'”’)\]]*(?=\s|$)|\?(?=[A-Z])")
 _ABBREVIATION = re.compile(
     r"(?:\b(?:e\.g|i\.e|etc|avg|est|incl|resp|vs|cf|al|approx|fig|eq|dr|mr|mrs|st|inc|ltd|jr|sr|u\.s|a\.k\.a)|\b[A-Z])\.$",
     re.IGNORECASE,
 )
-_LIST_NUMBER = re.compile(r"^\s*\(?\d{1,3}[.)]$")
+_ABBREVIATION_REACH = 16  # characters before its end that decide whether a full stop is one
+_LIST_NUMBER = re.compile(r"\(?\d{1,3}[.)]")
 
 
 def fold(text: str) -> str:
@@ -46,6 +47,14 @@ def squeeze(text: str) -> str:
     return _SPACE.sub(" ", text).strip()
 
 
+def printable(text: str) -> str:
+    """Text without control, format (zero-width, bidirectional) and private characters; line breaks and tabs stay.
+
+    What a terminal or a page shows of a document, a question or a model goes through this.
+    """
+    return "".join(c for c in text if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cf", "Co", "Cs"))
+
+
 def sentence_spans(text: str, start: int = 0, end: int | None = None) -> list[tuple[int, int]]:
     """Spans of the sentences of `text[start:end]`, trimmed, in order; offsets are into `text`.
 
@@ -55,13 +64,15 @@ def sentence_spans(text: str, start: int = 0, end: int | None = None) -> list[tu
     end = len(text) if end is None else end
     spans: list[tuple[int, int]] = []
     for line_start, line_end in _line_spans(text, start, end):
-        at = line_start
+        at = _content(text, line_start, line_end)
         for match in _TERMINAL.finditer(text, line_start, line_end):
-            head = text[at : match.end()]
-            if match.group().startswith(".") and (_ABBREVIATION.search(head) or _LIST_NUMBER.match(head)):
-                continue
-            _append_trimmed(spans, text, at, match.end())
-            at = match.end()
+            end_of_match = match.end()
+            if match.group().startswith("."):
+                tail = text[max(at, end_of_match - _ABBREVIATION_REACH) : end_of_match]
+                if _ABBREVIATION.search(tail) or _LIST_NUMBER.fullmatch(text, at, end_of_match):
+                    continue
+            _append_trimmed(spans, text, at, end_of_match)
+            at = _content(text, end_of_match, line_end)
         _append_trimmed(spans, text, at, line_end)
     return spans
 
@@ -79,9 +90,15 @@ def _line_spans(text: str, start: int, end: int) -> list[tuple[int, int]]:
     return spans
 
 
-def _append_trimmed(spans: list[tuple[int, int]], text: str, start: int, end: int) -> None:
+def _content(text: str, start: int, end: int) -> int:
+    """Where the white space at `start` ends."""
     while start < end and text[start].isspace():
         start += 1
+    return start
+
+
+def _append_trimmed(spans: list[tuple[int, int]], text: str, start: int, end: int) -> None:
+    start = _content(text, start, end)
     while end > start and text[end - 1].isspace():
         end -= 1
     if start < end:
