@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 from collections.abc import Mapping
@@ -12,7 +11,7 @@ from typing import Any
 
 from bot.engine import Engine, make_engine
 from index.config import default_index_dir
-from ingest.cli import fail_clearly, read_jsonl, write_jsonl
+from ingest.cli import fail_clearly, json_line, read_jsonl, write_jsonl
 from ingest.errors import BackendError, PinciteError, QuestionError
 
 _MARK = "show sentences that nothing supports, marked, instead of leaving them out"
@@ -59,7 +58,7 @@ def _ask(args: argparse.Namespace) -> int:
     answer = Pipeline.open(args.index, BotConfig(mark_unsupported=args.mark_unsupported)).ask(args.question, engine)
     if answer.refusal_reason == "backend_failed":
         raise BackendError(answer.answer)
-    print(json.dumps(answer.record(), ensure_ascii=False) if args.json else as_text(answer))
+    print(json_line(answer.record()) if args.json else as_text(answer))
     return 0
 
 
@@ -76,7 +75,7 @@ def _batch(args: argparse.Namespace) -> int:
     args.out.parent.mkdir(parents=True, exist_ok=True)
     with open(args.out, "a", encoding="utf-8") as out:
         for q in tqdm(todo, unit="question", disable=not sys.stderr.isatty()):
-            out.write(json.dumps(_answer(pipeline, engine, q), ensure_ascii=False) + "\n")
+            out.write(json_line(_answer(pipeline, engine, q)) + "\n")
             out.flush()
             os.fsync(out.fileno())
     print(f"{len(todo)} answered, {len(questions) - len(todo)} were there already -> {args.out}")

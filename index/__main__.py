@@ -12,7 +12,7 @@ from index.config import DEFAULT_CORPUS, DEFAULT_ENCODER, MODES, IndexConfig, Se
 from ingest.chunk import ChunkConfig
 from ingest.cli import fail_clearly
 from ingest.errors import PinciteError, StoreError
-from ingest.text import squeeze
+from ingest.text import printable, squeeze
 
 if TYPE_CHECKING:
     from index.encode import Encoded
@@ -70,7 +70,7 @@ def _build(args: argparse.Namespace) -> int:
 
         report = build_index(args.corpus, args.out, config, force=args.force, progress=progress)
     for line in report.skipped:
-        print(f"skipped: {line}", file=sys.stderr)
+        print(f"skipped: {printable(line)}", file=sys.stderr)
     print(
         f"articles: {report.articles} ({report.articles_new} new or changed, "
         f"{report.articles_unchanged} unchanged, {report.articles_removed} removed)"
@@ -91,13 +91,13 @@ def _info(args: argparse.Namespace) -> int:
     print(f"created    {manifest['created']}, format {manifest['format_version']}, config {manifest['config_hash']}")
     print(f"encoder    {encoder['name']} ({encoder['origin']}), {encoder['dimension']} dimensions")
     print(f"weights    sha256 {encoder['weights_sha256'] or 'unknown'}")
-    print(f"corpus     {', '.join(manifest['corpus'])}, sha256 {manifest['corpus_hash'][:16]}")
+    print(f"corpus     {printable(', '.join(manifest['corpus']))}, sha256 {manifest['corpus_hash'][:16]}")
     print(
         f"holds      {counts['articles']} articles, {counts['chunks']} chunks, {counts['words']} words, {size:,} bytes"
     )
     print(f"per chunk  {size / counts['chunks'] / 1024:.1f} KiB, {counts['tokens'] / counts['chunks']:.0f} tokens")
     for article in list(index.articles.values())[:50]:
-        print(f"  {article.title}  [{article.source}]")
+        print(printable(f"  {article.title}  [{article.source}]"))
     if len(index.articles) > 50:
         print(f"  ... and {len(index.articles) - 50} more")
     return 0
@@ -115,9 +115,9 @@ def _search(args: argparse.Namespace) -> int:
     if not found.hits:
         print("nothing found: no passage shares a word with the question")
     for hit in found.hits:
-        print(_passage(hit))
+        print(printable(_passage(hit)))
         if args.explain:
-            print(_explanation(retriever, args.question, found.encoded, hit))
+            print(printable(_explanation(retriever, args.question, found.encoded, hit)))
     print("  ".join(f"{name} {ms:.1f} ms" for name, ms in found.timings_ms.items()))
     return 0
 

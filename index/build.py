@@ -60,6 +60,9 @@ def build_index(
         raise StoreError("the corpus has articles but no text to index; add text to them")
     with build_lock(out):
         source = encoder.source if encoder else find_model(config.encoder)
+        if source.origin == "hub" and source.path == source.name:  # not downloaded yet, so its weights are unknown
+            encoder = load_encoder(config.encoder)
+            source = encoder.source
         identity = f"{source.name}|{source.weights_sha256}|{config.max_tokens}"
         old = None if force else _previous(out)
         settings = {

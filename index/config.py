@@ -67,3 +67,12 @@ class SearchConfig:
 def config_hash(config: IndexConfig | SearchConfig) -> str:
     """12 hex digits of the SHA-256 over the settings as sorted JSON."""
     return hashlib.sha256(json.dumps(asdict(config), sort_keys=True).encode()).hexdigest()[:12]
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file's bytes, as 64 hex digits."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()

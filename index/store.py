@@ -5,7 +5,9 @@
     DIR/.lock            held while a build runs
 
 A version is written under a temporary name, synced, renamed, and only then named in CURRENT by an atomic
-replace; a reader sees the old version or the new one. Every file is checked against the manifest on load.
+replace; a reader sees the old version or the new one. On load every file is checked against the manifest, and
+the manifest against the version's name, so one changed byte anywhere is found. Nothing in the folder is trusted:
+no name leads out of it, no link is followed, and what the arrays say is compared with what they are.
 """
 
 from __future__ import annotations
@@ -13,8 +15,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -23,13 +25,20 @@ import faiss
 import numpy as np
 from filelock import FileLock, Timeout
 
-from index.config import FORMAT_VERSION
+from index.config import FORMAT_VERSION, file_hash
 from index.late import TokenStore
 from index.lexical import Lexical
 from ingest.errors import StoreError
 from ingest.values import Article, Chunk
 
 MANIFEST = "manifest.json"
+_VERSION = re.compile(r"v-[0-9a-f]{12}")
+_MANIFEST_FIELDS: dict[str, dict[str, type]] = {
+    "encoder": {"name": str, "origin": str, "weights_sha256": str, "dimension": int},
+    "counts": {"articles": int, "chunks": int, "tokens": int, "words": int},
+    "article_hashes": {},
+    "files": {},
+}
 _REBUILD = "rebuild it: python -m index build --force"
 
 
@@ -74,7 +83,7 @@ def write_index(
         tokens.save(scratch)
         manifest = manifest | {"files": _file_table(scratch)}
         (scratch / MANIFEST).write_text(json.dumps(manifest, indent=1, ensure_ascii=False), encoding="utf-8")
-        name = "v-" + hashlib.sha256((scratch / MANIFEST).read_bytes()).hexdigest()[:12]
+        name = _version_name((scratch / MANIFEST).read_bytes())
         _sync(scratch)
         shutil.rmtree(root / name, ignore_errors=True)
         os.replace(scratch, root / name)
@@ -82,6 +91,8 @@ def write_index(
         pointer.write_text(name + "\n", encoding="utf-8")
         _sync(pointer)
         os.replace(pointer, root / "CURRENT")
+    except (OSError, RuntimeError) as error:  # faiss raises the latter when the disk is full
+        raise StoreError(f"cannot write the index in {root} ({error}); what was there before is untouched") from None
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     for stale in root.iterdir():
@@ -114,21 +125,30 @@ def read_manifest(root: Path) -> tuple[Path, dict[str, Any]]:
         StoreError: no index, an unreadable manifest, or another format version.
     """
     try:
-        name = (root / "CURRENT").read_text(encoding="utf-8").strip()
+        name = (root / "CURRENT").read_text(encoding="utf-8").removesuffix("\n")
     except OSError:
         raise StoreError(f"no index in {root}: build one with `python -m index build`") from None
     except UnicodeDecodeError:
         raise StoreError(f"damaged index: {root / 'CURRENT'} is not text; {_REBUILD}") from None
-    if not name.startswith("v-") or "/" in name or os.sep in name:
+    if not _VERSION.fullmatch(name):
         raise StoreError(f"damaged index: {root / 'CURRENT'} names {name[:40]!r}; {_REBUILD}")
     folder = root / name
+    if folder.is_symlink() or not folder.is_dir():
+        raise StoreError(f"damaged index: {root / 'CURRENT'} names {name}, which is not there; {_REBUILD}")
     try:
-        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        data = (folder / MANIFEST).read_bytes()
+        manifest = json.loads(data)
         version = manifest["format_version"]
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         raise StoreError(f"damaged index: {folder / MANIFEST} cannot be read; {_REBUILD}") from None
     if version != FORMAT_VERSION:
         raise StoreError(f"the index in {root} has format {version}, {FORMAT_VERSION} is needed; {_REBUILD}")
+    if _version_name(data) != name:
+        raise StoreError(f"damaged index: {folder / MANIFEST} was altered (SHA-256 differs); {_REBUILD}")
+    for key, fields in _MANIFEST_FIELDS.items():
+        part = manifest.get(key)
+        if not isinstance(part, dict) or any(not isinstance(part.get(name), kind) for name, kind in fields.items()):
+            raise StoreError(f"damaged index: {key!r} in {folder / MANIFEST} is not what it should be; {_REBUILD}")
     return folder, manifest
 
 
@@ -146,7 +166,8 @@ def open_index(root: Path) -> Index:
         dense = faiss.read_index(str(folder / "dense.faiss"))
         lexical = Lexical.load(folder / "bm25")
         tokens = TokenStore.load(folder)
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
+        tokens.check(dense.d)
+    except Exception as error:  # whatever a reader raises, the file is not what it should be
         raise StoreError(f"damaged index in {folder} ({type(error).__name__}: {error}); {_REBUILD}") from None
     if not len(chunks) == dense.ntotal == len(tokens.offsets) - 1:
         raise StoreError(
@@ -193,6 +214,8 @@ def _chunk_record(chunk: Chunk) -> dict[str, Any]:
 
 def _read_chunk(record: dict[str, Any], articles: dict[str, Article]) -> Chunk:
     article = articles[record["article_id"]]
+    if not article.start <= record["start"] <= record["body"] <= record["end"] <= article.end <= len(article.text):
+        raise ValueError(f"chunk {record['chunk_id']} lies outside its article")
     record["headings"] = tuple(record["headings"])
     text = article.text[record["start"] : record["end"]]
     return Chunk(**record, article=article.title, source=article.source, text=text)
@@ -212,34 +235,34 @@ def _lines(path: Path) -> Any:
 
 def _file_table(folder: Path) -> dict[str, dict[str, Any]]:
     files = sorted(p for p in folder.rglob("*") if p.is_file())
-    return {p.relative_to(folder).as_posix(): {"bytes": p.stat().st_size, "sha256": _sha256(p)} for p in files}
+    return {p.relative_to(folder).as_posix(): {"bytes": p.stat().st_size, "sha256": file_hash(p)} for p in files}
 
 
 def _check_files(folder: Path, manifest: dict[str, Any]) -> None:
     files = manifest.get("files")
     if not isinstance(files, dict) or not files:
         raise StoreError(f"damaged index: {folder / MANIFEST} lists no files; {_REBUILD}")
+    present = {p.relative_to(folder).as_posix(): p for p in folder.rglob("*")}
+    for name, path in present.items():
+        if path.is_symlink():
+            raise StoreError(f"damaged index: {path} is a link, which is not followed; {_REBUILD}")
+        if path.is_file() and name not in files and name != MANIFEST:
+            raise StoreError(f"damaged index: {path} is not listed in {MANIFEST}; {_REBUILD}")
     for name, expected in files.items():
         path = folder / name
-        if not path.is_file():
+        if name not in present or not path.is_file():  # also any name that leads out of the folder
             raise StoreError(f"damaged index: {path} is missing; {_REBUILD}")
+        if not isinstance(expected, dict) or not {"bytes", "sha256"} <= expected.keys():
+            raise StoreError(f"damaged index: {MANIFEST} has no size and hash of {path}; {_REBUILD}")
         size = path.stat().st_size
         if size != expected["bytes"]:
             raise StoreError(f"damaged index: {path} has {size} bytes, {expected['bytes']} expected; {_REBUILD}")
-        if _sha256(path) != expected["sha256"]:
+        if file_hash(path) != expected["sha256"]:
             raise StoreError(f"damaged index: {path} was altered (SHA-256 differs); {_REBUILD}")
 
 
-def _sha256(path: Path) -> str:
-    with open(path, "rb") as file:
-        digest, read = hashlib.sha256(), file.read
-        for block in iter(_reader(read), b""):
-            digest.update(block)
-    return digest.hexdigest()
-
-
-def _reader(read: Callable[[int], bytes]) -> Callable[[], bytes]:
-    return lambda: read(1 << 20)
+def _version_name(manifest: bytes) -> str:
+    return "v-" + hashlib.sha256(manifest).hexdigest()[:12]
 
 
 def _sync(path: Path) -> None:

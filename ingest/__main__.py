@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import json
 from dataclasses import asdict
 from pathlib import Path
 
 from ingest.chunk import ChunkConfig, chunk_articles
-from ingest.cli import fail_clearly
+from ingest.cli import fail_clearly, json_line
 from ingest.load import load_corpus
+from ingest.text import printable
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -30,12 +30,12 @@ def main(argv: list[str] | None = None) -> int:
     with open(out / "articles.jsonl", "w", encoding="utf-8") as file:
         for article in corpus.articles:
             record = {k: getattr(article, k) for k in ("article_id", "title", "source", "start", "end", "url")}
-            file.write(json.dumps(record, ensure_ascii=False) + "\n")
+            file.write(json_line(record) + "\n")
     with open(out / "chunks.jsonl", "w", encoding="utf-8") as file:
         for chunk in chunks:
-            file.write(json.dumps(asdict(chunk) | {"section": chunk.section}, ensure_ascii=False) + "\n")
+            file.write(json_line(asdict(chunk) | {"section": chunk.section}) + "\n")
     for line in corpus.skipped:
-        print(f"skipped: {line}")
+        print(f"skipped: {printable(line)}")
     print(f"{len(corpus.articles)} articles, {len(chunks)} chunks -> {out}")
     return 0
 

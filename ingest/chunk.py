@@ -17,7 +17,6 @@ from ingest.outline import path_label
 from ingest.text import sentence_spans
 from ingest.values import Article, Block, Chunk, Level, chunk_id
 
-
 _WORD = 24  # characters; prose has about six a word, so only code, data and scripts without spaces come near
 
 

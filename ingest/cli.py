@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
 from ingest.errors import PinciteError
+from ingest.text import printable, squeeze
+
+_UNSAFE = re.compile("[\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff]")
 
 
 def fail_clearly(main: Callable[[], int]) -> NoReturn:
-    """Run a command; a `PinciteError` becomes one line on standard error and exit status 2."""
+    """Run a command; a `PinciteError`, or a disk that is full or read-only, becomes one line on standard error and
+    exit status 2.
+    """
     try:
         status = main()
         sys.stdout.flush()
     except PinciteError as error:
-        print("error: " + " ".join(str(error).split()), file=sys.stderr)
+        print("error: " + squeeze(printable(str(error))), file=sys.stderr)
         status = 2
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
@@ -26,6 +32,10 @@ def fail_clearly(main: Callable[[], int]) -> NoReturn:
     except BrokenPipeError:  # the reader (head, less) has gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = 0
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        print("error: " + squeeze(printable(f"{place}{error.strerror or error}")), file=sys.stderr)
+        status = 2
     sys.exit(status)
 
 
@@ -48,9 +58,19 @@ def read_jsonl(path: str | Path, what: str = "file") -> Iterator[tuple[int, dict
             record = json.loads(line)
         except json.JSONDecodeError as error:
             raise PinciteError(f"{what} {path}, line {number}: not JSON ({error.msg})") from None
+        except (ValueError, RecursionError) as error:
+            why = "nested too deeply" if isinstance(error, RecursionError) else "a number with too many digits"
+            raise PinciteError(f"{what} {path}, line {number}: not read ({why})") from None
         if not isinstance(record, dict):
             raise PinciteError(f"{what} {path}, line {number}: one JSON object a line is needed")
         yield number, record
+
+
+def json_line(record: Mapping[str, Any]) -> str:
+    """The record as JSON on one line. What could drive a terminal, reorder a line, hide in it or not be encoded is
+    written as an escape, which reads back as the same text.
+    """
+    return _UNSAFE.sub(lambda m: f"\\u{ord(m.group()):04x}", json.dumps(record, ensure_ascii=False))
 
 
 def write_jsonl(path: str | Path, records: Iterable[Mapping[str, Any]]) -> int:
@@ -61,7 +81,7 @@ def write_jsonl(path: str | Path, records: Iterable[Mapping[str, Any]]) -> int:
     count = 0
     with open(scratch, "w", encoding="utf-8") as file:
         for record in records:
-            file.write(json.dumps(record, ensure_ascii=False) + "\n")
+            file.write(json_line(record) + "\n")
             count += 1
     scratch.replace(path)
     return count
