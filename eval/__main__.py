@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
 from eval.data import DEFAULT_QUESTIONS, read_questions
+from eval.run_command import add_arguments, run_command, save_json
 from index.config import MODES, SearchConfig, default_index_dir
 from ingest.cli import fail_clearly, write_jsonl
 from ingest.errors import PinciteError
@@ -30,13 +30,8 @@ def main(argv: list[str] | None = None) -> int:
     retrieve.set_defaults(run=_retrieve)
 
     run = commands.add_parser("run", help="metrics with intervals, mode against mode")
-    run.add_argument("--questions", type=Path, default=DEFAULT_QUESTIONS, metavar="Q.jsonl")
-    run.add_argument("--split", default="", help="only questions of this split (dev, test)")
-    run.add_argument("--index", type=Path, default=default_index_dir(), metavar="DIR")
-    run.add_argument("--modes", default=",".join(MODES), help="comma-separated (default: all)")
-    run.add_argument("--out", type=Path, metavar="DIR", help="write report.json and report.md there")
-    run.add_argument("--reranker", default="", metavar="MODEL", help="cross-encoder, by name or local path")
-    run.set_defaults(run=_run)
+    add_arguments(run)
+    run.set_defaults(run=run_command)
 
     answers = commands.add_parser("answers", help="key facts, citations, verdicts and refusals of answers")
     answers.add_argument("--questions", type=Path, default=DEFAULT_QUESTIONS, metavar="Q.jsonl")
@@ -97,24 +92,6 @@ def _retrieve(args: argparse.Namespace) -> int:
     return 0
 
 
-def _run(args: argparse.Namespace) -> int:
-    from eval.report import markdown
-    from eval.run import evaluate
-    from index.retrieve import Retriever
-
-    questions = read_questions(args.questions, judged=True, split=args.split)
-    modes = _modes(args.modes)
-    retriever = Retriever.open(args.index, SearchConfig(reranker=args.reranker))
-    result = evaluate(retriever, questions, modes, lambda mode: print(f"{mode} ...", file=sys.stderr))
-    result["split"] = args.split or "all"
-    print(markdown(result))
-    if args.out:
-        _save(result, args.out / "report.json")
-        (args.out / "report.md").write_text(markdown(result), encoding="utf-8")
-        print(f"report: {args.out}")
-    return 0
-
-
 def _answers(args: argparse.Namespace) -> int:
     from bot.engine import make_engine
     from bot.pipeline import Pipeline
@@ -165,8 +142,7 @@ def _modes(text: str) -> list[str]:
 
 def _save(result: dict[str, Any], out: Path | None) -> None:
     if out:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+        save_json(result, out)
 
 
 def _bench(args: argparse.Namespace) -> int:

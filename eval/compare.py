@@ -22,9 +22,10 @@ from pathlib import Path
 from typing import Any
 
 from eval.data import DEFAULT_QUESTIONS, Question, read_questions
+from eval.figures import HEADLINE
 from eval.metrics import SourceTexts
 from eval.report import RESULTS, compare_table
-from eval.run import DEPTH, HEADLINE, evaluate, score_run
+from eval.run import DEPTH, evaluate, score_run
 from eval.stats import bootstrap_interval, paired_randomisation
 from index.config import MODES, default_index_dir
 from index.encode import find_model

@@ -7,13 +7,17 @@ and lie in [0, 1].
 
 from __future__ import annotations
 
+import math
 import re
-from bisect import bisect_left
+from array import array
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 
 FOUND = 0.9
+BUDGETS = (50, 100, 200, 300, 500, 750, 1000, 1500)  # words
 _SPACE = re.compile(r"\s+")
 
 
@@ -35,6 +39,7 @@ class SourceTexts:
         self._original: list[str] = []
         self._collapsed: list[str] = []
         self._runs: list[tuple[list[int], list[int]]] = []
+        self._words: dict[int, tuple[array[int], array[int]]] = {}
         known: dict[int, int] = {}
         for key, text in texts.items():
             if id(text) not in known:
@@ -55,18 +60,33 @@ class SourceTexts:
         return self._original[self._ids[article_id]][start:end] if article_id in self._ids else ""
 
     def words(self, span: Span) -> int:
-        """Words that begin inside the span."""
-        return len(self._collapsed[span.text_id][span.start : span.end].split())
+        """Words of the span, one that it cuts included."""
+        first, last = self._word_range(span)
+        return last - first
 
     def first_words(self, span: Span, count: int) -> Span:
         """The part of the span up to the end of its first `count` words."""
-        text = self._collapsed[span.text_id]
-        at = span.start
-        for n, match in enumerate(re.finditer(r"\S+", text[span.start : span.end]), 1):
-            at = span.start + match.end()
-            if n >= count:
-                break
-        return Span(span.text_id, span.start, at if count > 0 else span.start)
+        first, last = self._word_range(span)
+        if last - first <= count:
+            return span
+        end = self._word_places(span.text_id)[1][first + count - 1] if count > 0 else span.start
+        return Span(span.text_id, span.start, min(end, span.end))
+
+    def _word_range(self, span: Span) -> tuple[int, int]:
+        """Numbers of the first word that reaches into the span and of the first that begins after it."""
+        starts, ends = self._word_places(span.text_id)
+        first = bisect_right(ends, span.start)
+        return first, max(first, bisect_left(starts, span.end))
+
+    def _word_places(self, text_id: int) -> tuple[array[int], array[int]]:
+        """Where the words of a text begin and end; found out once."""
+        if text_id not in self._words:
+            starts, ends = array("q"), array("q")
+            for match in re.finditer(r"\S+", self._collapsed[text_id]):
+                starts.append(match.start())
+                ends.append(match.end())
+            self._words[text_id] = starts, ends
+        return self._words[text_id]
 
     def find(self, quote: str) -> list[Span]:
         """Every place where the quote stands, in any source text."""
@@ -99,77 +119,123 @@ def _collapse(text: str) -> tuple[str, tuple[list[int], list[int]]]:
     return _SPACE.sub(" ", text), (ends, removed)
 
 
-def found(quote_places: Sequence[Span], hits: Iterable[Span]) -> bool:
+def found(quote_places: Sequence[Span], hits: Sequence[Span]) -> bool:
     """Whether at least 90 % of some place of the quote lies inside the union of the hits."""
-    hits = list(hits)
-    for place in quote_places:
-        inside = sorted(
-            (max(place.start, h.start), min(place.end, h.end))
-            for h in hits
-            if h.text_id == place.text_id and h.start < place.end and h.end > place.start
-        )
-        covered, reach = 0, place.start
-        for start, end in inside:
-            covered += max(0, end - max(start, reach))
-            reach = max(reach, end)
-        if covered >= FOUND * (place.end - place.start):
-            return True
-    return False
+    return any(_inside(place, hits) >= FOUND * (place.end - place.start) for place in quote_places)
 
 
 class Judge:
-    """Scores the hits of one question against its evidence; quotes are located once."""
+    """Scores the hits of one question against its evidence; quotes are located once, `absent` ones stand nowhere."""
 
     def __init__(self, texts: SourceTexts, evidence: Sequence[Sequence[str]]) -> None:
         self._texts = texts
-        self._groups = [[texts.find(quote) for quote in group] for group in evidence]
+        quotes = [[(quote, texts.find(quote)) for quote in group] for group in evidence]
+        self.absent = [quote for group in quotes for quote, places in group if not places]
+        # for each group every place of every alternative quote
+        self.groups = [[place for _quote, places in group for place in places] for group in quotes]
 
     @property
     def missing(self) -> int:
         """How many quotes do not stand in the corpus."""
-        return sum(not places for group in self._groups for places in group)
+        return len(self.absent)
+
+    def found_after(self, hits: Sequence[Span]) -> list[float]:
+        """For each evidence group how many of the hits, in order, it takes to find a quote of it; else infinity."""
+        return [min((_found_after(place, hits) for place in group), default=math.inf) for group in self.groups]
 
     def recall(self, hits: Sequence[Span]) -> float:
         """Share of the groups with a found quote."""
-        if not self._groups:
-            return 0.0
-        return sum(any(found(p, hits) for p in group) for group in self._groups) / len(self._groups)
+        return _share(self.found_after(hits), len(hits))
 
     def touches(self, hit: Span) -> bool:
         """Whether the hit overlaps any judged quote."""
-        places = (p for group in self._groups for quote in group for p in quote)
+        places = (p for group in self.groups for p in group)
         return any(p.text_id == hit.text_id and p.start < hit.end and hit.start < p.end for p in places)
 
     def recall_at_words(self, hits: Sequence[Span], budget: int) -> float:
         """Recall of what a reader has seen after `budget` words, the last hit cut short."""
-        seen, left = [], budget
-        for hit in hits:
-            count = self._texts.words(hit)
-            seen.append(hit if count <= left else self._texts.first_words(hit, left))
-            left -= count
-            if left <= 0:
-                break
-        return self.recall(seen)
+        return self._recall_within(hits, self.found_after(hits), self._read(hits), budget)
+
+    def _read(self, hits: Sequence[Span]) -> list[int]:
+        return list(accumulate(self._texts.words(hit) for hit in hits))
+
+    def _recall_within(self, hits: Sequence[Span], after: list[float], read: list[int], budget: int) -> float:
+        """`after`: what `found_after` says; `read`: words read by the end of each hit."""
+        whole = bisect_right(read, budget)  # hits that fit as a whole
+        if not any(n == whole + 1 for n in after):
+            return _share(after, whole)
+        cut = self._texts.first_words(hits[whole], budget - (read[whole - 1] if whole else 0))
+        return self.recall([*hits[:whole], cut])
 
     def reciprocal_rank(self, hits: Sequence[Span], depth: int = 10) -> float:
         """1 / rank of the first hit that by itself finds a quote of any group; 0 beyond `depth`."""
         for rank, hit in enumerate(hits[:depth], 1):
-            if any(found(places, [hit]) for group in self._groups for places in group):
+            if any(found([place], [hit]) for group in self.groups for place in group):
                 return 1.0 / rank
         return 0.0
 
+    def precision_iou(self, hits: Sequence[Span]) -> tuple[float, float]:
+        """Of the characters returned the share that is judged evidence, and intersection over union.
+
+        A group stands for its alternative with the most characters returned, so that those not needed cost
+        nothing; a character returned twice counts twice as returned (Smith & Troynikov, 2024).
+        """
+        best = [max(group, key=lambda place: _inside(place, hits)) for group in self.groups if group]
+        returned = sum(hit.end - hit.start for hit in hits)
+        needed = _length(best)
+        inside = _length([part for place in set(best) for part in _overlaps(place, hits)])
+        union = returned + needed - inside
+        return inside / returned if returned else 0.0, inside / union if union else 0.0
+
     def measures(self, hits: Sequence[Span]) -> dict[str, float]:
         """Every measure of a run, by name."""
+        after, read = self.found_after(hits), self._read(hits)
+        precision, iou = self.precision_iou(hits[:5])
         return {
-            "recall@1": self.recall(hits[:1]),
-            "recall@3": self.recall(hits[:3]),
-            "recall@5": self.recall(hits[:5]),
-            "recall@10": self.recall(hits[:10]),
-            "recall@20": self.recall(hits[:20]),
-            "recall@500w": self.recall_at_words(hits, 500),
-            "recall@1000w": self.recall_at_words(hits, 1000),
+            **{f"recall@{k}": _share(after, k) for k in (1, 3, 5, 10, 20)},
+            **{f"recall@{budget}w": self._recall_within(hits, after, read, budget) for budget in BUDGETS},
             "MRR@10": self.reciprocal_rank(hits),
+            "precision@5": precision,
+            "IoU@5": iou,
         }
+
+
+def _share(after: Sequence[float], count: int) -> float:
+    return sum(n <= count for n in after) / len(after) if after else 0.0
+
+
+def _overlaps(place: Span, hits: Iterable[Span]) -> list[Span]:
+    """The parts of the place that lie inside each hit."""
+    return [
+        Span(place.text_id, max(place.start, h.start), min(place.end, h.end))
+        for h in hits
+        if h.text_id == place.text_id and h.start < place.end and h.end > place.start
+    ]
+
+
+def _length(spans: Iterable[Span]) -> int:
+    """Characters in the union of the spans."""
+    total, text, reach = 0, -1, 0
+    for span in sorted(spans, key=lambda s: (s.text_id, s.start)):
+        reach = reach if span.text_id == text else 0
+        total += max(0, span.end - max(span.start, reach))
+        text, reach = span.text_id, max(reach, span.end)
+    return total
+
+
+def _inside(place: Span, hits: Iterable[Span]) -> int:
+    return _length(_overlaps(place, hits))
+
+
+def _found_after(place: Span, hits: Sequence[Span]) -> float:
+    needed = FOUND * (place.end - place.start)
+    parts: list[Span] = []
+    for n, hit in enumerate(hits, 1):
+        if hit.text_id == place.text_id and hit.start < place.end and hit.end > place.start:
+            parts += _overlaps(place, [hit])
+            if _length(parts) >= needed:
+                return n
+    return math.inf
 
 
 def hit_spans(texts: SourceTexts, hits: Iterable[Mapping[str, Any]]) -> list[Span]:

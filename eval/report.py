@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from eval.run import HEADLINE
+from eval.figures import HEADLINE
 
 README = Path(__file__).resolve().parent.parent / "README.md"
 RESULTS = Path(__file__).resolve().parent / "results"
@@ -15,18 +15,19 @@ RESULTS = Path(__file__).resolve().parent / "results"
 
 def retrieval_table(result: Mapping[str, Any]) -> str:
     """Markdown: one row a mode, mean and 95 % interval of the headline measures."""
-    lines = ["| mode | " + " | ".join(HEADLINE) + " |", "|---" * (len(HEADLINE) + 1) + "|"]
+    names = result.get("headline", HEADLINE)
+    lines = ["| mode | " + " | ".join(names) + " |", "|---" * (len(names) + 1) + "|"]
     for mode, figures in result["modes"].items():
         cells = [
-            f"{figures[name]['mean']:.3f} [{figures[name]['low']:.3f}, {figures[name]['high']:.3f}]"
-            for name in HEADLINE
+            f"{figures[name]['mean']:.3f} [{figures[name]['low']:.3f}, {figures[name]['high']:.3f}]" for name in names
         ]
         lines.append(f"| {mode} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 
-def type_table(result: Mapping[str, Any], measure: str = "recall@5") -> str:
-    """Markdown: one row a question type, the measure of every mode."""
+def type_table(result: Mapping[str, Any]) -> str:
+    """Markdown: one row a question type, the first headline measure of every mode."""
+    measure = result.get("headline", HEADLINE)[0]
     modes = list(result["modes"])
     first = result["modes"][modes[0]]["by_type"]
     lines = [f"| {measure} by type | questions | " + " | ".join(modes) + " |", "|---" * (len(modes) + 2) + "|"]

@@ -1,4 +1,4 @@
-"""Retrieval runs and their figures: `retrieve` writes a run, `evaluate` scores modes against evidence."""
+"""Retrieval runs and their figures: `retrieve` writes a run, `evaluate` scores modes, `score_grid` a grid."""
 
 from __future__ import annotations
 
@@ -9,13 +9,16 @@ from datetime import date
 from typing import Any
 
 from eval.data import Question
+from eval.execute import Cell
+from eval.figures import Scores, against, headline, paired_tests, reference, system_figures
+from eval.inputs import Dataset
 from eval.metrics import Judge, SourceTexts, hit_spans
-from eval.stats import bootstrap_interval, paired_randomisation
+from eval.ranked import documents, ranked_measures
+from eval.rows import BadRows
 from index.retrieve import Retriever
 from ingest.errors import QuestionError
 
 DEPTH = 20
-HEADLINE = ("recall@5", "recall@1000w", "MRR@10")
 
 
 def retrieve(retriever: Retriever, questions: Sequence[Question], mode: str, k: int) -> Iterable[dict[str, Any]]:
@@ -54,64 +57,95 @@ def evaluate(
     modes: Sequence[str],
     progress: Callable[[str], None] = lambda mode: None,
 ) -> dict[str, Any]:
-    """Figures of every mode: means, 95 % intervals, by type, and p of each mode against the first best."""
+    """Figures of every mode of one open index, nothing kept: means, 95 % intervals, by type, paired tests."""
     texts = SourceTexts({a.article_id: a.text for a in retriever.index.articles.values()})
     per_mode = {}
     for mode in modes:
         progress(mode)
         run = {r["id"]: r["hits"] for r in retrieve(retriever, questions, mode, DEPTH)}
         per_mode[mode] = score_run(texts, questions, run)
-    answerable = [q for q in questions if q.answerable]
-    if not answerable:
-        raise QuestionError("no answerable question to score")
     manifest = retriever.index.manifest
-    return {
-        "made": date.today().isoformat(),
-        "questions": len(answerable),
+    made_with = {
         "encoder": manifest["encoder"]["name"],
         "index_config": manifest["config"],
         "search_config": asdict(retriever.config),
         "config_hash": f"{manifest['config_hash']}-{retriever.config.hash}",
         "corpus_hash": manifest["corpus_hash"],
-        "python": platform.python_version(),
-        "modes": {mode: _figures(scores, answerable) for mode, scores in per_mode.items()},
-        "p_against_full": _tests(per_mode),
-        "per_question": per_mode,
     }
+    return summary(per_mode, questions) | made_with
 
 
-def _figures(scores: Mapping[str, Mapping[str, float]], questions: Sequence[Question]) -> dict[str, Any]:
-    names = list(next(iter(scores.values())))
-    figures: dict[str, Any] = {}
-    for name in names:
-        values = [scores[q.id][name] for q in questions]
-        low, high = bootstrap_interval(values)
-        figures[name] = {"mean": sum(values) / len(values), "low": low, "high": high}
-    types = sorted({q.type for q in questions if q.type})
-    figures["by_type"] = {
-        kind: {
-            "questions": sum(q.type == kind for q in questions),
-            **{name: _mean(scores[q.id][name] for q in questions if q.type == kind) for name in HEADLINE},
-        }
-        for kind in types
-    }
-    return figures
+def summary(per_system: Mapping[str, Scores], questions: Sequence[Question]) -> dict[str, Any]:
+    """Everything that follows from the scores of single questions.
 
-
-def _tests(per_mode: Mapping[str, Mapping[str, Mapping[str, float]]]) -> dict[str, dict[str, float]]:
-    if "full" not in per_mode:
-        return {}
-    full = per_mode["full"]
+    Raises:
+        QuestionError: no answerable question.
+    """
+    answerable = [q for q in questions if q.answerable]
+    if not answerable:
+        raise QuestionError("no answerable question to score")
+    names = headline(next(iter(next(iter(per_system.values())).values())))
+    tests = paired_tests(per_system, names)
     return {
-        mode: {
-            name: paired_randomisation([full[i][name] for i in full], [scores[i][name] for i in full])
-            for name in HEADLINE
-        }
-        for mode, scores in per_mode.items()
-        if mode != "full"
+        "made": date.today().isoformat(),
+        "questions": len(answerable),
+        "python": platform.python_version(),
+        "headline": list(names),
+        "modes": {name: system_figures(scores, answerable) for name, scores in per_system.items()},
+        "reference": reference(per_system),
+        "tests": tests,
+        "p_against_full": against(tests, "full") if "full" in per_system else {},
+        "per_question": per_system,
     }
 
 
-def _mean(values: Iterable[float]) -> float:
-    numbers = list(values)
-    return sum(numbers) / len(numbers)
+def check_quotes(dataset: Dataset, texts: SourceTexts) -> dict[str, Judge]:
+    """A judge for every answerable question that is judged by quotes.
+
+    Raises:
+        QuestionError: quotes that do not stand in the corpus, all of them listed.
+    """
+    bad, judges = BadRows(), {}
+    for q in dataset.questions:
+        if q.answerable and not dataset.qrels:
+            judges[q.id] = Judge(texts, q.evidence)
+            for quote in judges[q.id].absent:
+                bad.add(dataset.path, q.line, f"{q.id}: this quote does not stand in the corpus: {quote[:60]!r}")
+    bad.check()
+    return judges
+
+
+def score_cells(
+    cells: Sequence[Cell], dataset: Dataset, texts: SourceTexts, judges: Mapping[str, Judge]
+) -> dict[str, Scores]:
+    """Scores by system and question, of the systems that only retrieve."""
+    per_system: dict[str, Scores] = {}
+    answerable = [q for q in dataset.questions if q.answerable]
+    for cell in cells:
+        if cell.system.engine:
+            continue
+        hits = {q.id: cell.results[q]["hits"] for q in answerable}
+        if dataset.qrels:
+            qrels = {q.id: dataset.qrels[q.id] for q in answerable}
+            run = {i: [d for d, _score in documents(found)] for i, found in hits.items()}
+            per_system[cell.system.name] = ranked_measures(qrels, run)
+        else:
+            per_system[cell.system.name] = {
+                i: judge.measures([texts.span(*hit[:3]) for hit in hits[i]]) for i, judge in judges.items()
+            }
+    return per_system
+
+
+def score_engines(
+    cells: Sequence[Cell], dataset: Dataset, texts: SourceTexts, passages: Mapping[str, str]
+) -> dict[str, Any]:
+    """What `eval answers` says of each engine, by system; `passages`: the text retrieved for each question."""
+    from eval.answers import score_answers
+
+    return {
+        cell.system.name: score_answers(
+            texts, dataset.questions, {q.id: cell.results[q] for q in dataset.questions}, passages
+        )
+        for cell in cells
+        if cell.system.engine
+    }
