@@ -282,7 +282,8 @@ def _joined(support: Sequence[Evidence]) -> list[Citation]:
 
 def _citation(e: Evidence, marker: int) -> Citation:
     c = e.chunk
-    return Citation(marker, c.article_id, c.article, c.section, c.source, e.start, e.end, e.text)
+    place = c.where(e.start)
+    return Citation(marker, c.article_id, c.article, c.section, c.source, e.start, e.end, e.text, **place)
 
 
 def _related(evidence: Sequence[Evidence], count: int = 3) -> tuple[Citation, ...]:

@@ -54,7 +54,9 @@ def as_text(answer: Answer, width: int = 96) -> str:
 
 def _text_citation(c: Citation, width: int) -> str:
     cited = textwrap.fill(f"“{squeeze(c.quote)}”", width, initial_indent="      ", subsequent_indent="      ")
-    return f" [{c.marker}] {c.article} — {c.section}\n      {c.source}:{c.start}-{c.end}\n{cited}"
+    page = f", page {c.page}" if c.page else ""
+    url = f"\n      {c.url}" if c.url else ""
+    return f" [{c.marker}] {c.article} — {c.section}\n      {c.source}:{c.start}-{c.end}{page}{url}\n{cited}"
 
 
 # --- chat ------------------------------------------------------------------------------------------------

@@ -12,7 +12,9 @@ RefusalReason = Literal["nothing_retrieved", "not_supported", "backend_failed"]
 
 @dataclass(frozen=True, slots=True)
 class Citation:
-    """A span of the source that supports a sentence: `source_text[start:end] == quote`."""
+    """A span of the source that supports a sentence: `source_text[start:end] == quote`. `page`, `anchor` and `url` say
+    where it stands in a PDF or on a web page.
+    """
 
     marker: int
     article_id: str
@@ -22,6 +24,9 @@ class Citation:
     start: int
     end: int
     quote: str
+    page: int | None = None
+    anchor: str = ""
+    url: str = ""
 
 
 @dataclass(frozen=True, slots=True)

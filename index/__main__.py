@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from index.config import DEFAULT_CORPUS, DEFAULT_ENCODER, MODES, IndexConfig, SearchConfig, default_index_dir
 from ingest.chunk import ChunkConfig
-from ingest.cli import fail_clearly
+from ingest.cli import fail_clearly, report_skipped
 from ingest.errors import PinciteError, StoreError
 from ingest.text import printable, squeeze
 
@@ -69,8 +69,7 @@ def _build(args: argparse.Namespace) -> int:
             bar.update(done - bar.n)
 
         report = build_index(args.corpus, args.out, config, force=args.force, progress=progress)
-    for line in report.skipped:
-        print(f"skipped: {printable(line)}", file=sys.stderr)
+    report_skipped(report.skipped)
     print(
         f"articles: {report.articles} ({report.articles_new} new or changed, "
         f"{report.articles_unchanged} unchanged, {report.articles_removed} removed)"
@@ -141,7 +140,8 @@ def _passage(hit: Hit) -> str:
     c = hit.chunk
     stages = ", ".join(f"{name} #{rank}" for name, (rank, _score) in hit.stages.items())
     text = textwrap.fill(squeeze(c.text), 100, initial_indent="   ", subsequent_indent="   ")
-    place = f"{c.source}:{c.start}-{c.end}"
+    where = c.where(c.start)
+    place = f"{c.source}:{c.start}-{c.end}" + (f", page {where['page']}" if where["page"] else "")
     return f"{hit.rank}. {c.article}\n   {c.section}\n   [{place}] score {hit.score:.4f} ({stages})\n{text}\n"
 
 

@@ -138,10 +138,11 @@ def _encode(
 
 
 def _corpus_hash(corpus: Corpus) -> str:
-    """Over ids, titles, places and texts of all articles, in order."""
+    """Over ids, titles, texts, pages and anchors of all articles, in order."""
     digest = hashlib.sha256()
     for a in corpus.articles:
         digest.update("\x1f".join((a.article_id, a.title, a.source, a.url, str(a.start), a.text_hash)).encode())
+        digest.update("".join(f"\x1e{p.start}\x1f{p.page}\x1f{p.anchor}" for p in a.places).encode())
     return digest.hexdigest()
 
 

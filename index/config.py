@@ -13,7 +13,7 @@ from ingest.chunk import ChunkConfig
 ROOT = Path(__file__).resolve().parent.parent
 DEFAULT_CORPUS = ROOT / "corpus"
 DEFAULT_ENCODER = "sentence-transformers/all-MiniLM-L6-v2"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 MODES = ("bm25", "dense", "hybrid", "full")
 
 

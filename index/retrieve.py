@@ -43,6 +43,7 @@ class Hit:
             "start": c.start,
             "end": c.end,
             "text": c.text,
+            **c.where(c.start),
         }
 
 

@@ -17,7 +17,7 @@ import json
 import os
 import re
 import shutil
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,7 @@ from index.config import FORMAT_VERSION, file_hash
 from index.late import TokenStore
 from index.lexical import Lexical
 from ingest.errors import StoreError
-from ingest.values import Article, Chunk
+from ingest.values import Article, Chunk, Place
 
 MANIFEST = "manifest.json"
 _VERSION = re.compile(r"v-[0-9a-f]{12}")
@@ -191,7 +191,8 @@ def _write_articles(folder: Path, articles: list[Article]) -> None:
             numbers[key] = len(texts)
             texts.append(a.text)
         fields = {k: getattr(a, k) for k in ("article_id", "title", "source", "start", "end", "url")}
-        records.append(fields | {"text": numbers[key]})
+        places = [[p.start, p.page, p.anchor] for p in a.places]
+        records.append(fields | {"text": numbers[key], "places": places})
     _write_lines(folder / "texts.jsonl", texts)
     _write_lines(folder / "articles.jsonl", records)
 
@@ -201,24 +202,22 @@ def _read_articles(folder: Path) -> dict[str, Article]:
     articles = {}
     for record in _lines(folder / "articles.jsonl"):
         text = texts[record.pop("text")]
-        articles[record["article_id"]] = Article(**record, text=text, blocks=())
+        places = tuple(Place(*place) for place in record.pop("places"))
+        articles[record["article_id"]] = Article(**record, text=text, blocks=(), places=places)
     return articles
 
 
 def _chunk_record(chunk: Chunk) -> dict[str, Any]:
-    record = asdict(chunk)
-    for derived in ("text", "article", "source"):
-        del record[derived]
-    return record
+    """What cannot be derived from the article."""
+    return {k: getattr(chunk, k) for k in ("chunk_id", "article_id", "start", "end", "body", "headings")}
 
 
 def _read_chunk(record: dict[str, Any], articles: dict[str, Article]) -> Chunk:
     article = articles[record["article_id"]]
     if not article.start <= record["start"] <= record["body"] <= record["end"] <= article.end <= len(article.text):
         raise ValueError(f"chunk {record['chunk_id']} lies outside its article")
-    record["headings"] = tuple(record["headings"])
-    text = article.text[record["start"] : record["end"]]
-    return Chunk(**record, article=article.title, source=article.source, text=text)
+    span = (record["start"], record["end"], record["body"])
+    return Chunk.of(article, record["chunk_id"], *span, tuple(record["headings"]))
 
 
 def _write_lines(path: Path, records: Any) -> None:

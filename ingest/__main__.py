@@ -7,9 +7,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 from ingest.chunk import ChunkConfig, chunk_articles
-from ingest.cli import fail_clearly, json_line
+from ingest.cli import fail_clearly, json_line, report_skipped
 from ingest.load import load_corpus
-from ingest.text import printable
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -33,9 +32,10 @@ def main(argv: list[str] | None = None) -> int:
             file.write(json_line(record) + "\n")
     with open(out / "chunks.jsonl", "w", encoding="utf-8") as file:
         for chunk in chunks:
-            file.write(json_line(asdict(chunk) | {"section": chunk.section}) + "\n")
-    for line in corpus.skipped:
-        print(f"skipped: {printable(line)}")
+            record = asdict(chunk) | {"section": chunk.section} | chunk.where(chunk.start)
+            del record["places"]
+            file.write(json_line(record) + "\n")
+    report_skipped(corpus.skipped)
     print(f"{len(corpus.articles)} articles, {len(chunks)} chunks -> {out}")
     return 0
 

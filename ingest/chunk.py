@@ -68,7 +68,7 @@ def _chunk(article: Article, atoms: list[_Atom]) -> Chunk:
         body = atom.end
     text = article.text[start:end]
     key = chunk_id(article.source, article.article_id, start, end, text)
-    return Chunk(key, article.article_id, article.title, article.source, start, end, min(body, end), path, text)
+    return Chunk.of(article, key, start, end, min(body, end), path)
 
 
 def _path(atoms: list[_Atom]) -> tuple[str, ...]:

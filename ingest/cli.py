@@ -6,7 +6,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -37,6 +37,14 @@ def fail_clearly(main: Callable[[], int]) -> NoReturn:
         print("error: " + squeeze(printable(f"{place}{error.strerror or error}")), file=sys.stderr)
         status = 2
     sys.exit(status)
+
+
+def report_skipped(skipped: Sequence[str]) -> None:
+    """List files that could not be read on standard error; the run goes on without them."""
+    if skipped:
+        print(f"skipped {len(skipped)} file(s) that cannot be read:", file=sys.stderr)
+    for line in skipped:
+        print(f"  {squeeze(printable(line))}", file=sys.stderr)
 
 
 def read_jsonl(path: str | Path, what: str = "file") -> Iterator[tuple[int, dict[str, Any]]]:

@@ -1,32 +1,43 @@
-"""Files and folders to articles: finds the files, tells the formats apart by content, reads them.
+"""Files and folders to articles: finds the files, has each read by the reader of its format.
 
-Formats: `.txt` and `.md` (one article a file, or a bulleted multi-article text export) and `.jsonl`
-(one article a record: `_id|id`, `title`, `text`, optional `url`). Text is decoded as UTF-8 and otherwise
-untouched, so that spans are offsets into the file as it is.
+Formats, told apart by content (`ingest.formats`): plain text and Markdown (one article a file, or a bulleted
+multi-article export), HTML, PDF, DOCX (one article a file), and JSONL (one article a record: `_id|id`, `title`,
+`text`, optional `url`). Text is decoded and otherwise untouched, so that spans are offsets into the file as it is;
+text that has to be taken out of a file is kept by the index.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
 from ingest.errors import CorpusError
+from ingest.extract import MAX_TEXT, Extracted
+from ingest.formats import HEAD, NAMED, SUFFIXES, check_docx, tell_format
 from ingest.outline import outline
+from ingest.pdf import read_pdf
+from ingest.plain import stem_title, text_articles
 from ingest.text import squeeze
 from ingest.values import Article
+from ingest.web import read_html
+from ingest.word import read_docx
 
-TEXT_SUFFIXES = (".txt", ".md", ".markdown")
-JSONL_SUFFIX = ".jsonl"
-_EXPORT_TITLE = re.compile(r"^[ \t]{0,3}•[ \t]+(\S.*)$", re.MULTILINE)
+MAX_FILE = 256 << 20  # bytes of a file; a JSONL file is read line by line and may be larger
+# format -> (its name, its reader, the packages that the reader needs)
+_READERS: dict[str, tuple[str, Callable[[bytes], Extracted], str]] = {
+    "html": ("HTML", read_html, "trafilatura lxml_html_clean"),
+    "pdf": ("PDF", read_pdf, "pypdfium2"),
+    "docx": ("DOCX", read_docx, "mammoth lxml"),
+}
 
 
 @dataclass
 class Corpus:
-    """Articles in a fixed order, the hash input of each source, and the files that could not be read."""
+    """Articles in a fixed order, and the files that could not be read."""
 
     articles: list[Article] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)  # one line each: path and reason
@@ -44,20 +55,20 @@ def load_corpus(paths: Iterable[str | Path]) -> Corpus:
     roots = [Path(p) for p in paths]
     for path in roots:
         if not path.exists():
-            raise CorpusError(f"no such file or folder: {path} (give a corpus of .txt, .md or .jsonl files)")
+            raise CorpusError(f"no such file or folder: {path} (give a corpus of {NAMED} files)")
         prefix = f"{path.name}/" if len(roots) > 1 and path.is_dir() else ""
         if path.is_dir():
             for file, relative in _files(path):
                 try:
                     corpus.articles.extend(read_file(file, prefix + relative))
                 except CorpusError as error:
-                    corpus.skipped.append(str(error))
+                    corpus.skipped.append(" ".join(str(error).split()))
         else:
             corpus.articles.extend(read_file(path, path.name))
     if not corpus.articles:
         where = ", ".join(str(p) for p in roots)
         why = f" ({'; '.join(corpus.skipped)})" if corpus.skipped else ""
-        raise CorpusError(f"no articles found in {where}: put .txt, .md or .jsonl files there{why}")
+        raise CorpusError(f"no articles found in {where}: put {NAMED} files there{why}")
     _check_ids(corpus.articles)
     return corpus
 
@@ -66,20 +77,25 @@ def read_file(path: Path, source: str) -> list[Article]:
     """The articles of one file; `source` is its corpus-relative path.
 
     Raises:
-        CorpusError: unknown format, not UTF-8 text, a malformed record, or an empty file.
+        CorpusError: unknown format, a file that is damaged, empty or too large, or a malformed record.
     """
-    suffix = path.suffix.lower()
-    if suffix not in (*TEXT_SUFFIXES, JSONL_SUFFIX):
-        raise CorpusError(f"{path}: unknown format {suffix or 'without a suffix'!r}; use .txt, .md or .jsonl")
-    text = _read_text(path)
-    if suffix == JSONL_SUFFIX:
-        return list(_records(path, source, text))
-    if not text.strip():
+    try:
+        with open(path, "rb") as file:
+            kind = tell_format(file.read(HEAD), path)
+            file.seek(0)
+            if kind == "jsonl":
+                return list(_records(path, source, file))
+            data = file.read(MAX_FILE + 1)
+    except OSError as error:
+        raise CorpusError(f"{path}: cannot be read ({error.strerror}); check the file's permissions") from None
+    if len(data) > MAX_FILE:
+        raise CorpusError(f"{path}: larger than {MAX_FILE >> 20} MiB; split it, or make it JSONL")
+    if kind in _READERS:
+        return [_extracted_article(kind, data, path, source)]
+    text = _decode(data, path)
+    if not text.strip("\ufeff \t\r\n"):
         raise CorpusError(f"{path}: the file is empty; add text or remove it")
-    titles = _export_titles(text)
-    if titles:
-        return _export_articles(text, source, titles)
-    return [_single_article(text, source, path.stem)]
+    return text_articles(text, source, path.stem)
 
 
 def _files(folder: Path) -> Iterator[tuple[Path, str]]:
@@ -89,84 +105,79 @@ def _files(folder: Path) -> Iterator[tuple[Path, str]]:
         folders[:] = sorted(n for n in folders if not n.startswith("."))
         for name in sorted(names):
             file = Path(here) / name
-            if name.startswith(".") or file.suffix.lower() not in (*TEXT_SUFFIXES, JSONL_SUFFIX):
+            if name.startswith((".", "~$")) or file.suffix.lower() not in SUFFIXES:
                 continue
             if file.resolve().is_relative_to(root) and file.is_file():
                 yield file, file.relative_to(folder).as_posix()
 
 
-def _read_text(path: Path) -> str:
+def _extracted_article(kind: str, data: bytes, path: Path, source: str) -> Article:
+    """An article whose text is taken out of its file. A parser may fail in any way on a hostile or damaged file."""
+    name, read, packages = _READERS[kind]
     try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise CorpusError(f"{path}: cannot be read ({error.strerror}); check the file's permissions") from None
-    if b"\x00" in data:
-        raise CorpusError(f"{path}: binary data (a NUL byte); only UTF-8 text is read")
+        if kind == "docx":
+            check_docx(data)
+        found = read(data)
+    except CorpusError as error:
+        raise CorpusError(f"{path}: {error}") from None
+    except ImportError as error:
+        raise CorpusError(f"{path}: reading {name} needs a package ({error}): pip install {packages}") from None
+    except Exception as error:
+        reason = squeeze(str(error))[:200] or type(error).__name__
+        raise CorpusError(f"{path}: damaged, or no {name} ({reason})") from None
+    blocks, text = found.blocks, found.text
+    title = found.title
+    if not title and blocks[0].kind == "heading":
+        title = blocks[0].label
+    if blocks[0].kind == "heading" and squeeze(text[blocks[0].start : blocks[0].end]).rstrip(":") == title.rstrip(":"):
+        blocks = blocks[1:] or blocks
+    if not any(block.kind == "heading" for block in blocks):
+        blocks = outline(text, blocks[0].start, len(text))
+    title = title or stem_title(path.stem)
+    return Article(source, title, source, text, 0, len(text), blocks, found.url, found.places)
+
+
+def _decode(data: bytes, path: Path) -> str:
+    """UTF-8, or UTF-16 with a byte order mark."""
+    name = "UTF-16" if data.startswith((b"\xff\xfe", b"\xfe\xff")) else "UTF-8"
     try:
-        return data.decode("utf-8")
+        text = data.decode(name)
     except UnicodeDecodeError as error:
-        raise CorpusError(f"{path}: not UTF-8 (byte {error.start}); convert the file to UTF-8") from None
+        raise CorpusError(f"{path}: not {name} (byte {error.start}); convert the file to UTF-8") from None
+    if "\x00" in text:
+        raise CorpusError(f"{path}: binary data (a NUL byte); only text is read")
+    if len(text) > MAX_TEXT:
+        raise CorpusError(f"{path}: {len(text):,} characters, at most {MAX_TEXT:,} are read; split the file")
+    return text
 
 
-def _records(path: Path, source: str, text: str) -> Iterator[Article]:
-    for number, line in enumerate(text.split("\n"), 1):
+def _records(path: Path, source: str, lines: BinaryIO) -> Iterator[Article]:
+    for number, raw in enumerate(lines, 1):
+        try:
+            line = raw.decode("utf-8-sig" if number == 1 else "utf-8")
+        except UnicodeDecodeError:
+            raise CorpusError(f"{path}, line {number}: not UTF-8; convert the file to UTF-8") from None
         if not line.strip():
             continue
         try:
             record = json.loads(line)
         except json.JSONDecodeError as error:
             raise CorpusError(f"{path}, line {number}: not JSON ({error.msg}); one object a line") from None
+        except (ValueError, RecursionError) as error:
+            why = "nested too deeply" if isinstance(error, RecursionError) else "a number with too many digits"
+            raise CorpusError(f"{path}, line {number}: not read ({why})") from None
         if not isinstance(record, dict):
             raise CorpusError(f"{path}, line {number}: {type(record).__name__} seen, one JSON object needed")
         record_id = record.get("_id", record.get("id"))
         body, title = record.get("text"), record.get("title") or ""
         if record_id is None or not isinstance(body, str):
             raise CorpusError(f'{path}, line {number}: a record needs "_id" (or "id") and a string "text"')
+        if len(body) > MAX_TEXT:
+            raise CorpusError(f"{path}, line {number}: {len(body):,} characters, at most {MAX_TEXT:,} are read")
         title = squeeze(str(title))
         blocks = outline(body, 0, len(body))
         url = str(record.get("url") or "")
         yield Article(str(record_id), title or str(record_id), source, body, 0, len(body), blocks, url)
-
-
-def _export_titles(text: str) -> list[re.Match[str]]:
-    """Bullet lines whose text stands again, alone, as the next line with text: the export's titles."""
-    found = []
-    for match in _EXPORT_TITLE.finditer(text):
-        following = re.compile(r"\s*([^\n]*)").match(text, match.end())
-        if following and following.group(1).strip() == match.group(1).strip():
-            found.append(match)
-    return found
-
-
-def _export_articles(text: str, source: str, titles: list[re.Match[str]]) -> list[Article]:
-    articles = []
-    seen: dict[str, int] = {}
-    for n, match in enumerate(titles):
-        end = titles[n + 1].start() if n + 1 < len(titles) else len(text)
-        title = match.group(1).strip()
-        body = text.index(title, match.end()) + len(title)
-        slug = _slug(title)
-        seen[slug] = seen.get(slug, 0) + 1
-        name = slug if seen[slug] == 1 else f"{slug}-{seen[slug]}"
-        blocks = outline(text, body, end, by_line=True)
-        articles.append(Article(f"{source}#{name}", title, source, text, match.start(), end, blocks))
-    return articles
-
-
-def _single_article(text: str, source: str, stem: str) -> Article:
-    blocks = outline(text, 0, len(text))
-    title = squeeze(re.sub(r"[_-]+", " ", stem))
-    if blocks:
-        first = text[blocks[0].start : blocks[0].end]
-        if blocks[0].kind == "heading":
-            title, blocks = blocks[0].label, blocks[1:] or blocks
-        elif "\n" not in first and len(first.split()) <= 15 and len(blocks) > 1:
-            title = squeeze(first)
-    return Article(source, title, source, text, 0, len(text), blocks)
-
-
-def _slug(title: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")[:60].strip("-") or "article"
 
 
 def _check_ids(articles: list[Article]) -> None:

@@ -66,6 +66,11 @@ def outline(text: str, start: int, end: int, *, by_line: bool = False) -> tuple[
     return tuple(blocks)
 
 
+def short_label(label: str) -> str:
+    """The label, cut where it is no longer one."""
+    return label if len(label) <= _MAX_LABEL else label[: _MAX_LABEL - 1] + "…"
+
+
 def path_label(label: str) -> bool:
     """Whether a heading says something in a path; "Answer:" does not."""
     return bool(label) and not _ANSWER.match(label)
@@ -130,8 +135,7 @@ def _label(line: _Line) -> str:
     text = line.body if line.marker == "hash" else line.text
     if line.marker == "question" and "?" in text:  # "Q1: What ...?A1: the answer follows on the line"
         text = text[: text.index("?") + 1]
-    label = squeeze(text).rstrip(":").strip("*_ ")
-    return label if len(label) <= _MAX_LABEL else label[: _MAX_LABEL - 1] + "…"
+    return short_label(squeeze(text).rstrip(":").strip("*_ "))
 
 
 # --- which lines may be headings -------------------------------------------------------------------------

@@ -7,8 +7,11 @@ text. For every `Chunk` holds `article.text[chunk.start:chunk.end] == chunk.text
 from __future__ import annotations
 
 import hashlib
+from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import TypedDict
 
 
 class Level(IntEnum):
@@ -33,10 +36,37 @@ class Block:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """Where the text from `start` on stands in its file: a PDF page (from 1), an anchor of a web page, or both."""
+
+    start: int
+    page: int | None = None
+    anchor: str = ""
+
+
+NOWHERE = Place(0)
+
+
+class Where(TypedDict):
+    """Where a span stands beyond its offsets, as hits and citations say it."""
+
+    page: int | None
+    anchor: str
+    url: str
+
+
+def place_at(places: Sequence[Place], offset: int) -> Place:
+    """The last of `places` (in order) that begins at or before `offset`; `NOWHERE` if there is none."""
+    at = bisect_right(places, offset, key=lambda place: place.start)
+    return places[at - 1] if at else NOWHERE
+
+
+@dataclass(frozen=True, slots=True)
 class Article:
     """One article: `[start, end)` of `text`, the whole source text that spans point into.
 
-    `text` is shared by all articles of one file. `article_id` is unique within a corpus.
+    `text` is shared by all articles of one file. `article_id` is unique within a corpus. `places` are the pages or
+    anchors of an extracted file, in order.
     """
 
     article_id: str
@@ -47,6 +77,7 @@ class Article:
     end: int
     blocks: tuple[Block, ...]
     url: str = ""
+    places: tuple[Place, ...] = ()
 
     @property
     def text_hash(self) -> str:
@@ -71,6 +102,23 @@ class Chunk:
     body: int
     headings: tuple[str, ...]
     text: str
+    url: str = ""
+    places: tuple[Place, ...] = ()
+
+    @classmethod
+    def of(cls, article: Article, key: str, start: int, end: int, body: int, headings: tuple[str, ...]) -> Chunk:
+        """The chunk `[start, end)` of an article; it knows the places of its own text."""
+        inside = (p for p in article.places if start < p.start < end)
+        places = (place_at(article.places, start), *inside) if article.places else ()
+        text = article.text[start:end]
+        names = (article.article_id, article.title, article.source)
+        return cls(key, *names, start, end, body, headings, text, article.url, places)
+
+    def where(self, offset: int) -> Where:
+        """`page`, `anchor` and `url` of a place in the chunk, as they stand in hits and citations."""
+        place = place_at(self.places, offset)
+        url = f"{self.url}#{place.anchor}" if self.url and place.anchor else self.url
+        return {"page": place.page, "anchor": place.anchor, "url": url}
 
     @property
     def section(self) -> str:
