@@ -37,6 +37,9 @@ class CitationRecord(TypedDict):
     start: int
     end: int
     quote: str
+    page: int | None
+    anchor: str
+    url: str
 
 
 class SentenceRecord(TypedDict):
@@ -78,6 +81,9 @@ class HitRecord(TypedDict):
     start: int
     end: int
     text: str
+    page: int | None
+    anchor: str
+    url: str
 
 
 class SearchRecord(TypedDict):
