@@ -22,7 +22,6 @@ from index.lexical import stems
 from index.retrieve import Retrieval
 from index.store import Index
 from ingest.text import fold
-from ingest.values import Chunk
 
 ANSWERS = 0.8  # `answer_score` at or above which the evidence counts as an answer
 NEAR = 0.73  # `nearness` at or above which anything counts as retrieved
@@ -41,14 +40,14 @@ _QUANTITY = re.compile(r"(\d[\d,]*(?:\.\d+)?)\s?(%|[kKmM]\b)?")
 _WORD = re.compile(r"[^\W\d_][\w'’-]*")
 
 
-def title_names(titles: Iterable[str], chunks: Iterable[Chunk]) -> frozenset[str]:
+def title_names(titles: Iterable[str], texts: Iterable[str]) -> frozenset[str]:
     """Stems of the words of titles that the texts never write in lower case, so that they must be names, and that
     do not stand in most titles.
     """
     titles = list(titles)
     common: set[str] = set()
-    for chunk in chunks:
-        common.update(w for w in _WORD.findall(chunk.text) if w[0].islower())
+    for text in texts:
+        common.update(w for w in _WORD.findall(text) if w[0].islower())
     usual = set(stems(" ".join(common)))
     counts: dict[str, int] = {}
     for title in titles:
@@ -63,7 +62,8 @@ class Answerability:
     def __init__(self, index: Index, encoder: Encoder) -> None:
         self._store, self._encoder = index.tokens, encoder
         self._light = encoder.light_tokens()
-        self._names = title_names([a.title for a in index.articles.values()], index.chunks)
+        articles = index.articles.values()
+        self._names = title_names([a.title for a in articles], (a.text[a.start : a.end] for a in articles))
 
     def nearness(self, retrieval: Retrieval) -> float:
         """How near the passages are to the query: the best late-interaction and dense cosines, and the logarithm of

@@ -74,7 +74,7 @@ def rest_of_section(question: str, hits: Sequence[Hit], chunks: Iterable[Chunk])
         found = [c for c in same if best.headings and c.chunk_id not in have][:_MOST_SIBLINGS]
     else:
         return []
-    return [replace(hits[0], rank=len(hits) + n, chunk=c) for n, c in enumerate(found, 1)]
+    return [replace(hits[0], rank=len(hits) + n, chunk=c, row=-1) for n, c in enumerate(found, 1)]
 
 
 def _fitting_section(question: str, hits: Sequence[Hit]) -> tuple[str, tuple[str, ...]]:

@@ -89,7 +89,7 @@ class Pipeline:
 
     def _rest(self, question: str, hits: Sequence[Hit]) -> list[Hit]:
         articles = {hit.chunk.article_id for hit in hits}
-        return rest_of_section(question, hits, (c for c in self.retriever.index.chunks if c.article_id in articles))
+        return rest_of_section(question, hits, self.retriever.index.store.chunks_of(articles))
 
     def ask(
         self,

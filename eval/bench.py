@@ -23,6 +23,7 @@ from index.dense import build_dense
 from index.encode import load_encoder
 from index.late import QuantisedTokens, TokenStore
 from index.lexical import Lexical
+from index.local import LocalStore
 from index.retrieve import Retriever
 from index.store import Index
 
@@ -78,16 +79,15 @@ def recombined(index: Index, count: int, folder: Path) -> Index:
         codes[offsets[n] : cut], codes[cut : offsets[n + 1]] = first.codes, second.codes
         scales[offsets[n] : cut], scales[cut : offsets[n + 1]] = first.scales, second.scales
     codes.flush()
-    vectors = index.vectors[pairs].sum(axis=1) + rng.normal(0, 0.02, (count, index.dense.d))
+    vectors = index.vectors[pairs].sum(axis=1) + rng.normal(0, 0.02, (count, index.vectors.shape[1]))
     vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
     dense = build_dense(vectors, IndexConfig().exact_up_to)
     texts = [c.text for c in index.chunks]
     lexical = Lexical.build([texts[a][: len(texts[a]) // 2] + " " + texts[b][len(texts[b]) // 2 :] for a, b in pairs])
     mapped = np.load(folder / "codes.npy", mmap_mode="r")
     tokens = TokenStore(mapped, scales, offsets, np.zeros(0, np.int32), np.zeros(count + 1, np.int64), store.idf)
-    return replace(
-        index, chunks=tuple(index.chunks[a] for a, _b in pairs.tolist()), dense=dense, lexical=lexical, tokens=tokens
-    )
+    chunks = tuple(index.chunks[a] for a, _b in pairs.tolist())
+    return replace(index, store=LocalStore(chunks, dense, lexical), tokens=tokens)
 
 
 def _part(tokens: QuantisedTokens, rows: slice) -> QuantisedTokens:

@@ -8,7 +8,16 @@ import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from index.config import DEFAULT_CORPUS, DEFAULT_ENCODER, MODES, IndexConfig, SearchConfig, default_index_dir
+from index.config import (
+    DEFAULT_CORPUS,
+    DEFAULT_ENCODER,
+    MODES,
+    STORES,
+    IndexConfig,
+    SearchConfig,
+    StoreConfig,
+    default_index_dir,
+)
 from ingest.chunk import ChunkConfig
 from ingest.cli import fail_clearly, report_skipped
 from ingest.errors import PinciteError, StoreError
@@ -27,9 +36,12 @@ def main(argv: list[str] | None = None) -> int:
     build.add_argument("--corpus", nargs="+", default=[str(DEFAULT_CORPUS)], metavar="PATH")
     build.add_argument("--out", type=Path, default=default_index_dir(), metavar="DIR")
     build.add_argument("--encoder", default=DEFAULT_ENCODER, metavar="ID", help="model name or local path")
-    build.add_argument("--store", choices=("faiss", "milvus"), default="faiss")
+    build.add_argument("--store", choices=STORES, help="default: that of the index in DIR, else faiss")
+    build.add_argument("--milvus-uri", default="", metavar="URI", help="address, or a .db file for Milvus Lite")
+    build.add_argument("--milvus-collection", default="", metavar="NAME", help="alias that the newest build gets")
     build.add_argument("--max-words", type=int, default=ChunkConfig().max_words, help="words a chunk, at most")
     build.add_argument("--max-tokens", type=int, default=IndexConfig().max_tokens, help="tokens a passage")
+    build.add_argument("--no-token-vectors", action="store_true", help="small index, slow late interaction")
     build.add_argument("--force", action="store_true", help="encode everything again")
     build.set_defaults(run=_build)
     info = commands.add_parser("info", help="what an index holds")
@@ -50,10 +62,13 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _build(args: argparse.Namespace) -> int:
-    if args.store == "milvus":
-        raise PinciteError("--store milvus is not there yet: use --store faiss")
     try:
-        config = IndexConfig(args.encoder, args.max_tokens, chunking=ChunkConfig(args.max_words))
+        config = IndexConfig(
+            args.encoder,
+            args.max_tokens,
+            token_vectors=not args.no_token_vectors,
+            chunking=ChunkConfig(args.max_words),
+        )
     except ValueError as error:
         raise PinciteError(str(error)) from None
     if not 16 <= args.max_tokens <= 8192:
@@ -68,7 +83,7 @@ def _build(args: argparse.Namespace) -> int:
             bar.total = total
             bar.update(done - bar.n)
 
-        report = build_index(args.corpus, args.out, config, force=args.force, progress=progress)
+        report = build_index(args.corpus, args.out, config, force=args.force, progress=progress, store=_store(args))
     report_skipped(report.skipped)
     print(
         f"articles: {report.articles} ({report.articles_new} new or changed, "
@@ -79,6 +94,12 @@ def _build(args: argparse.Namespace) -> int:
     return 0
 
 
+def _store(args: argparse.Namespace) -> StoreConfig | None:
+    """The store asked for; None when nothing is said, so that an index stays where it is."""
+    named = args.store or ("milvus" if args.milvus_uri or args.milvus_collection else "")
+    return StoreConfig(named, args.milvus_uri, args.milvus_collection) if named else None
+
+
 def _info(args: argparse.Namespace) -> int:
     from index.store import open_index
 
@@ -86,7 +107,9 @@ def _info(args: argparse.Namespace) -> int:
     manifest = index.manifest
     encoder, counts = manifest["encoder"], manifest["counts"]
     size = sum(f["bytes"] for f in manifest["files"].values())
+    place = manifest["store"]
     print(f"index      {index.folder}")
+    print(f"store      {' '.join(str(place[key]) for key in ('name', 'uri', 'built') if key in place)}")
     print(f"created    {manifest['created']}, format {manifest['format_version']}, config {manifest['config_hash']}")
     print(f"encoder    {encoder['name']} ({encoder['origin']}), {encoder['dimension']} dimensions")
     print(f"weights    sha256 {encoder['weights_sha256'] or 'unknown'}")

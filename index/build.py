@@ -7,15 +7,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from index.config import FORMAT_VERSION, IndexConfig
-from index.dense import build_dense
+from index.config import FORMAT_VERSION, IndexConfig, StoreConfig
 from index.encode import Encoder, find_model, load_encoder, passage_text
 from index.late import QuantisedTokens, TokenStore
-from index.lexical import Lexical
-from index.store import Index, build_lock, open_index, write_index
+from index.store import Index, build_lock, open_index, read_manifest, write_index
+from index.stores import chosen_store, store_writer
 from ingest.chunk import chunk_articles
 from ingest.errors import StoreError
 from ingest.load import Corpus, load_corpus
@@ -47,8 +47,10 @@ def build_index(
     force: bool = False,
     progress: Progress | None = None,
     encoder: Encoder | None = None,
+    store: StoreConfig | None = None,
 ) -> BuildReport:
-    """Build or refresh the index in `out`; chunks whose text is unchanged are not encoded again.
+    """Build or refresh the index in `out`; chunks whose text is unchanged are not encoded again. `store` None means
+    that of the index that is there, else FAISS.
 
     Raises:
         PinciteError: unreadable corpus, missing model, or an index folder that cannot be written.
@@ -63,7 +65,8 @@ def build_index(
         if source.origin == "hub" and source.path == source.name:  # not downloaded yet, so its weights are unknown
             encoder = load_encoder(config.encoder)
             source = encoder.source
-        identity = f"{source.name}|{source.weights_sha256}|{config.max_tokens}"
+        identity = f"{source.name}|{source.weights_sha256}|{config.max_tokens}|{config.token_vectors}"
+        writer = store_writer(out, chosen_store(store, _present_store(out)), config)
         old = None if force else _previous(out)
         settings = {
             "config_hash": config.hash,
@@ -71,7 +74,8 @@ def build_index(
             "corpus_hash": _corpus_hash(corpus),
             "chunks_hash": _chunks_hash(chunks),
         }
-        if old and all(old.manifest.get(key) == value for key, value in settings.items()):
+        same_place = old and all(old.manifest["store"].get(key) == value for key, value in writer.place.items())
+        if old and same_place and all(old.manifest.get(key) == value for key, value in settings.items()):
             return _report(corpus, chunks, old, encoded=0, written=False)
         known: dict[str, int] = {}
         if old and old.manifest["vectors"] == identity:
@@ -92,10 +96,17 @@ def build_index(
                 "words": sum(c.words for c in chunks),
             },
         }
-        lexical = Lexical.build([passage_text(c) for c in chunks])
-        dense = build_dense(vectors, config.exact_up_to)
-        write_index(out, manifest, corpus.articles, chunks, dense, lexical, tokens)
+        texts = [passage_text(c) for c in chunks]
+        write_index(out, manifest, corpus.articles, chunks, vectors, texts, tokens, writer)
     return _report(corpus, chunks, old, encoded=encoded, written=True)
+
+
+def _present_store(out: Path) -> dict[str, Any] | None:
+    try:
+        place: dict[str, Any] = read_manifest(out)[1]["store"]
+    except StoreError:
+        return None
+    return place
 
 
 def _previous(out: Path) -> Index | None:
@@ -115,7 +126,10 @@ def _encode(
 ) -> tuple[np.ndarray, TokenStore, int]:
     """Vectors and tokens in chunk order, taken from `old` where the same text was encoded."""
     passages = [passage_text(chunk) for chunk in chunks]
-    fresh = [i for i, passage in enumerate(passages) if passage not in known]
+    fresh: dict[str, list[int]] = {}  # a text that several chunks share is encoded once
+    for i, passage in enumerate(passages):
+        if passage not in known:
+            fresh.setdefault(passage, []).append(i)
     vectors: dict[int, np.ndarray] = {}
     tokens: dict[int, QuantisedTokens] = {}
     vocabulary = 0
@@ -128,10 +142,12 @@ def _encode(
         encoder = encoder or load_encoder(config.encoder)
         light = encoder.light_tokens()
         vocabulary = len(light)
-        texts = [passages[i] for i in fresh]
+        texts = list(fresh)
         report = (lambda done: progress(done, len(fresh))) if progress else None
         for n, row in encoder.encode_passages(texts, config.max_tokens, report):
-            vectors[fresh[n]], tokens[fresh[n]] = row.vector, QuantisedTokens.of(row, light)
+            stored = QuantisedTokens.of(row, light) if config.token_vectors else QuantisedTokens.without_vectors(row)
+            for i in fresh[texts[n]]:
+                vectors[i], tokens[i] = row.vector, stored
     order = range(len(chunks))
     store = TokenStore.build((tokens[i] for i in order), vocabulary)
     return np.stack([vectors[i] for i in order]).astype(np.float32), store, len(fresh)

@@ -14,6 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent
 DEFAULT_CORPUS = ROOT / "corpus"
 DEFAULT_ENCODER = "sentence-transformers/all-MiniLM-L6-v2"
 FORMAT_VERSION = 2
+STORES = ("faiss", "milvus")
 MODES = ("bm25", "dense", "hybrid", "full")
 
 
@@ -25,18 +26,35 @@ def default_index_dir() -> Path:
 @dataclass(frozen=True, slots=True)
 class IndexConfig:
     """Everything that decides what an index holds. `max_tokens` caps a passage, in WordPiece tokens; up to
-    `exact_up_to` chunks dense search scans every vector, beyond that it looks into inverted lists.
+    `exact_up_to` chunks dense search scans every vector, beyond that it looks into inverted lists. Without
+    `token_vectors` (41 KB a chunk) late interaction encodes its candidates at query time.
     """
 
     encoder: str = DEFAULT_ENCODER
     max_tokens: int = 256
     exact_up_to: int = 20_000
+    token_vectors: bool = True
     chunking: ChunkConfig = field(default_factory=ChunkConfig)
 
     @property
     def hash(self) -> str:
         """12 hex digits of the SHA-256 over all settings."""
         return config_hash(self)
+
+
+@dataclass(frozen=True, slots=True)
+class StoreConfig:
+    """Which store keeps chunks, vectors and BM25: `faiss` in the index folder, or `milvus` at `uri` (an address, or a
+    file for Milvus Lite). `collection` is the alias under which the newest build can be read.
+    """
+
+    name: str = "faiss"
+    uri: str = ""
+    collection: str = ""
+
+    def __post_init__(self) -> None:
+        if self.name not in STORES:
+            raise ValueError(f"unknown store {self.name!r}; choose one of {', '.join(STORES)}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +67,8 @@ class SearchConfig:
     the candidates.
     `reranker`: name or path of a cross-encoder that orders the best `reranked` hits of mode `full` anew; none
     by default.
+    `encoded`: how many candidates late interaction re-scores when the index has no token vectors, so that their
+    passages must be encoded for every question.
     """
 
     candidates: int = 60
@@ -57,6 +77,7 @@ class SearchConfig:
     dense_weight: float = 0.2
     reranker: str = ""
     reranked: int = 20
+    encoded: int = 16
 
     @property
     def hash(self) -> str:

@@ -27,16 +27,26 @@ def build_dense(vectors: np.ndarray, exact_up_to: int) -> faiss.Index:
     if count <= exact_up_to:
         flat.add(vectors)
         return flat
-    lists = max(1, min(int(_LISTS * math.sqrt(count)), count // _TRAINING[0]))
+    lists = list_count(count)
     inverted: Any = faiss.IndexIVFFlat(flat, dimension, lists, faiss.METRIC_INNER_PRODUCT)
     inverted.cp.max_points_per_centroid = _TRAINING[1]
     inverted.cp.spherical = True
     inverted.train(vectors)
     inverted.add(vectors)
     inverted.make_direct_map()
-    inverted.nprobe = min(lists, max(_PROBED_LEAST, math.ceil(_PROBED * lists)))
+    inverted.nprobe = probed(lists)
     index: faiss.Index = inverted
     return index
+
+
+def list_count(count: int) -> int:
+    """Inverted lists for so many vectors."""
+    return max(1, min(int(_LISTS * math.sqrt(count)), count // _TRAINING[0]))
+
+
+def probed(lists: int) -> int:
+    """How many of the lists a query looks into."""
+    return min(lists, max(_PROBED_LEAST, math.ceil(_PROBED * lists)))
 
 
 def nearest(

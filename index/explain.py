@@ -27,10 +27,9 @@ def explain(retriever: Retriever, query: Encoded, hit: Hit) -> list[Match]:
     A word of several tokens shows its heaviest token's cosine and the sum of their weights; the score of the
     hit is the weighted sum over all tokens, special ones included.
     """
-    row = next(i for i, c in enumerate(retriever.index.chunks) if c.chunk_id == hit.chunk.chunk_id)
     store = retriever.index.tokens
-    stored = store.chunk(row)
-    cosines, best = store.best_rows(query, row)
+    stored = store.chunk(hit.row)
+    cosines, best = retriever.late.best_rows(query, hit.row)
     weights = store.weights(query)
     light = retriever.encoder.light_tokens()[stored.ids]
     kept = np.flatnonzero(~light) if (~light).any() else np.arange(len(stored.ids))

@@ -7,12 +7,12 @@ here on an encoder that nobody trained for it). Scores lie in [-1, 1], higher is
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from index.encode import Encoded
+from index.encode import Encoded, Encoder
 
 _RESIDENT_BYTES = 1 << 30  # keep the store as float32 in memory up to this size
 
@@ -39,7 +39,7 @@ class TokenStore:
         self.codes, self.scales, self.offsets = codes, scales, offsets
         self.ids, self.id_offsets, self.idf = ids, id_offsets, idf
         self._rows: np.ndarray | None = None
-        if codes.size * 4 <= _RESIDENT_BYTES:
+        if codes.size * 4 <= _RESIDENT_BYTES and len(codes):
             self._rows = codes.astype(np.float32) * scales[:, None].astype(np.float32)
 
     @classmethod
@@ -47,15 +47,21 @@ class TokenStore:
         """Join the tokens of all chunks, in order."""
         parts = list(chunks)
         ids = np.concatenate([p.ids for p in parts])
-        id_offsets = _offsets([len(p.ids) for p in parts])
-        return cls(
-            np.concatenate([p.codes for p in parts]),
-            np.concatenate([p.scales for p in parts]),
-            _offsets([len(p.scales) for p in parts]),
-            ids,
-            id_offsets,
-            inverse_document_frequency(ids, id_offsets, vocabulary),
-        )
+        idf = inverse_document_frequency(ids, _offsets([len(p.ids) for p in parts]), vocabulary)
+        return cls.of(parts, idf)
+
+    @classmethod
+    def of(cls, chunks: Sequence[QuantisedTokens], idf: np.ndarray) -> TokenStore:
+        """The tokens of a few chunks with the weights of a whole corpus."""
+        codes, scales = (np.concatenate([getattr(c, name) for c in chunks]) for name in ("codes", "scales"))
+        ids = np.concatenate([c.ids for c in chunks])
+        rows, tokens = _offsets([len(c.scales) for c in chunks]), _offsets([len(c.ids) for c in chunks])
+        return cls(codes, scales, rows, ids, tokens, idf)
+
+    @property
+    def has_vectors(self) -> bool:
+        """Whether token vectors were stored, or only the ids that weights are counted from."""
+        return len(self.codes) > 0
 
     @classmethod
     def load(cls, folder: Path) -> TokenStore:
@@ -74,7 +80,7 @@ class TokenStore:
         if self.codes.shape != (rows, dimension) or self.scales.shape != (rows,):
             raise ValueError(f"token vectors {self.codes.shape}, scales {self.scales.shape}, dimension {dimension}")
         for offsets, count in ((self.offsets, rows), (self.id_offsets, tokens)):
-            if offsets[0] != 0 or offsets[-1] != count or (np.diff(offsets) < 1).any():
+            if offsets[0] != 0 or offsets[-1] != count or (np.diff(offsets) < min(1, count)).any():
                 raise ValueError("token offsets that do not divide the tokens")
         if len(self.offsets) != len(self.id_offsets) or self.ids.min() < 0 or self.ids.max() >= len(self.idf):
             raise ValueError("token ids outside the vocabulary")
@@ -138,6 +144,12 @@ class QuantisedTokens:
         self.codes, self.scales, self.ids = codes, scales, ids
 
     @classmethod
+    def without_vectors(cls, encoded: Encoded) -> QuantisedTokens:
+        """The ids alone."""
+        dimension = encoded.tokens.shape[1]
+        return cls(np.zeros((0, dimension), np.int8), np.zeros(0, np.float16), encoded.token_ids)
+
+    @classmethod
     def of(cls, encoded: Encoded, light: np.ndarray) -> QuantisedTokens:
         """Quantise, leaving out tokens that `light` (vocabulary,) marks; at least one row is kept."""
         keep = ~light[encoded.token_ids]
@@ -147,6 +159,34 @@ class QuantisedTokens:
         scales = (np.abs(rows).max(axis=1) / 127.0).clip(1e-6).astype(np.float16)
         codes = np.rint(rows / scales[:, None].astype(np.float32)).clip(-127, 127).astype(np.int8)
         return cls(codes, scales, encoded.token_ids)
+
+
+class OnTheFlyTokens:
+    """Late interaction for an index without token vectors: the passages in question are encoded when asked for.
+
+    `passages` gives the texts of chunks by number. Slower by far, so only few candidates are scored.
+    """
+
+    def __init__(
+        self, stored: TokenStore, encoder: Encoder, passages: Callable[[Sequence[int]], list[str]], max_tokens: int
+    ) -> None:
+        self._stored, self._encoder, self._passages, self._max_tokens = stored, encoder, passages, max_tokens
+        self._light = encoder.light_tokens()
+
+    def scores(self, query: Encoded, chunks: Sequence[int] | np.ndarray) -> np.ndarray:
+        """As `TokenStore.scores`."""
+        numbers = np.asarray(chunks, dtype=np.int64).tolist()
+        if not numbers:
+            return np.zeros(0, dtype=np.float32)
+        return self._encoded(numbers).scores(query, range(len(numbers)))
+
+    def best_rows(self, query: Encoded, chunk: int) -> tuple[np.ndarray, np.ndarray]:
+        """As `TokenStore.best_rows`."""
+        return self._encoded([chunk]).best_rows(query, 0)
+
+    def _encoded(self, numbers: list[int]) -> TokenStore:
+        rows = dict(self._encoder.encode_passages(self._passages(numbers), self._max_tokens))
+        return TokenStore.of([QuantisedTokens.of(rows[i], self._light) for i in range(len(rows))], self._stored.idf)
 
 
 def inverse_document_frequency(ids: np.ndarray, offsets: np.ndarray, vocabulary: int) -> np.ndarray:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,11 @@ def stems(text: str) -> list[str]:
     return stemmed
 
 
+def terms(query: str, vocabulary: Mapping[str, int]) -> list[int]:
+    """The query's known terms, one as often as it stands there."""
+    return [vocabulary[w] for w in stems(query) if w in vocabulary]
+
+
 class Lexical:
     """A BM25 index over texts. Scores are >= 0, higher is better, 0 means no word in common."""
 
@@ -58,10 +64,58 @@ class Lexical:
         """Read what `save` wrote, memory-mapped."""
         return cls(bm25s.BM25.load(str(folder), mmap=True, load_corpus=False, show_progress=False))
 
+    def __len__(self) -> int:
+        return int(self._model.scores["num_docs"])
+
+    @property
+    def vocabulary(self) -> dict[str, int]:
+        """Stem to term number."""
+        vocabulary: dict[str, int] = self._model.vocab_dict
+        return vocabulary
+
     def scores(self, query: str) -> np.ndarray:
         """(n,) float32 score of every text."""
         count = int(self._model.scores["num_docs"])
-        known = [self._model.vocab_dict[w] for w in stems(query) if w in self._model.vocab_dict]
+        known = terms(query, self.vocabulary)
         if not known:
             return np.zeros(count, dtype=np.float32)
         return np.asarray(self._model.get_scores_from_ids(known), dtype=np.float32)
+
+    def scores_of(self, query: str, rows: np.ndarray) -> np.ndarray:
+        """(len(rows),) float32 score of these texts alone."""
+        scores = np.zeros(len(rows), dtype=np.float32)
+        for term in terms(query, self.vocabulary):
+            texts, weights = self._postings(term)
+            at = np.minimum(np.searchsorted(texts, rows), max(len(texts) - 1, 0))
+            found = texts[at] == rows if len(texts) else np.zeros(len(rows), dtype=bool)
+            scores[found] += weights[at[found]]
+        return scores
+
+    def best(self, query: str, depth: int, allowed: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """Numbers and scores of the best `depth` texts with a word of the query, best first, ties by number.
+
+        `allowed` (n,) bool restricts the texts.
+        """
+        scores = self.scores(query)
+        rows = np.flatnonzero(scores > 0 if allowed is None else (scores > 0) & allowed)
+        if len(rows) > depth:
+            least = np.partition(scores[rows], len(rows) - depth)[len(rows) - depth]
+            rows = rows[scores[rows] >= least]
+        order = np.lexsort((rows, -scores[rows]))[:depth]
+        return rows[order], scores[rows[order]]
+
+    def weights(self) -> Iterator[dict[int, float]]:
+        """For every text its terms with their BM25 weights; a query's score is the sum over its terms."""
+        scores = self._model.scores
+        columns = np.repeat(np.arange(len(scores["indptr"]) - 1), np.diff(scores["indptr"]))
+        order = np.argsort(scores["indices"], kind="stable")
+        bounds = np.searchsorted(scores["indices"][order], np.arange(int(scores["num_docs"]) + 1))
+        for start, stop in pairwise(bounds.tolist()):
+            own = order[start:stop]
+            yield dict(zip(columns[own].tolist(), scores["data"][own].tolist(), strict=True))
+
+    def _postings(self, term: int) -> tuple[np.ndarray, np.ndarray]:
+        """Numbers of the texts with a term, ascending, and its weight in each."""
+        scores = self._model.scores
+        own = slice(int(scores["indptr"][term]), int(scores["indptr"][term + 1]))
+        return scores["indices"][own], scores["data"][own]

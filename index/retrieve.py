@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from index.config import MODES, SearchConfig
-from index.dense import nearest
 from index.encode import Encoded, Encoder, Reranker, find_model, load_encoder, load_reranker, passage_text
+from index.late import OnTheFlyTokens, TokenStore
 from index.query import check_question, search_text
 from index.store import Index, open_index
 from ingest.errors import QuestionError, StoreError
@@ -23,12 +23,15 @@ from ingest.values import Chunk
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A chunk that was found. `stages` maps a stage to `(rank from 1, score)` where the stage saw it."""
+    """A chunk that was found. `stages` maps a stage to `(rank from 1, score)` where the stage saw it; `row` is the
+    chunk's number in its index.
+    """
 
     rank: int
     score: float
     chunk: Chunk
     stages: Mapping[str, tuple[int, float]] = field(default_factory=dict)
+    row: int = -1
 
     def record(self) -> dict[str, object]:
         """The hit as it stands in a retrieval run."""
@@ -65,6 +68,10 @@ class Retriever:
     ) -> None:
         self.index, self.encoder, self.config = index, encoder, config or SearchConfig()
         self.reranker = reranker
+        self.late: TokenStore | OnTheFlyTokens = index.tokens
+        if not index.tokens.has_vectors:
+            max_tokens = index.manifest["config"]["max_tokens"]
+            self.late = OnTheFlyTokens(index.tokens, encoder, self._passages, max_tokens)
 
     @classmethod
     def open(cls, root: Path, config: SearchConfig | None = None, device: str | None = None) -> Retriever:
@@ -113,20 +120,19 @@ class Retriever:
         if mode != "bm25":
             encoded = self.encoder.encode_query(query)
             clock.lap("encode")
-            ranked["dense"] = nearest(self.index.dense, encoded.vector, depth, allowed)
+            ranked["dense"] = self.index.store.nearest(encoded.vector, depth, allowed)
             clock.lap("dense")
-        lexical = np.zeros(0, dtype=np.float32)
         if mode != "dense":
-            lexical = self.index.lexical.scores(query)
-            ranked["bm25"] = _top(lexical, depth, allowed, positive=True)
+            ranked["bm25"] = self.index.store.matching(query, depth, allowed)
             clock.lap("bm25")
         if mode == "hybrid":
             ranked["hybrid"] = _fuse([ranked["dense"][0], ranked["bm25"][0]], self.config.rrf_k)
         elif mode == "full" and encoded is not None:
-            pool = np.union1d(ranked["dense"][0], ranked["bm25"][0]).astype(np.int64)
-            late = self.index.tokens.scores(encoded, pool)
+            fused = _fuse([ranked["dense"][0], ranked["bm25"][0]], self.config.rrf_k)
+            pool = np.sort(fused[0] if self.index.tokens.has_vectors else fused[0][: self.config.encoded])
+            late = self.late.scores(encoded, pool)
             ranked["late"] = _ordered(pool, late)
-            ranked["full"] = _ordered(pool, self._combined(encoded, pool, late, lexical))
+            ranked["full"] = _put_first(_ordered(pool, self._combined(encoded, query, pool, late)), fused)
         clock.lap("rank")
         if mode == "full" and self.reranker:
             ranked["reranker"] = self._reranked(self.reranker, query, ranked["full"][0])
@@ -136,51 +142,42 @@ class Retriever:
         timings["total"] = round(sum(timings.values()), 3)
         return Retrieval(query, hits, timings, encoded)
 
-    def _combined(self, encoded: Encoded, pool: np.ndarray, late: np.ndarray, lexical: np.ndarray) -> np.ndarray:
+    def _combined(self, encoded: Encoded, query: str, pool: np.ndarray, late: np.ndarray) -> np.ndarray:
         """(len(pool),) weighted sum of the stages' z-scores over the pool."""
         if not len(pool):
             return late
-        dense = self.index.dense.reconstruct_batch(pool) @ encoded.vector
+        dense, lexical = self.index.store.scores(encoded.vector, query, pool)
         return (
-            _z_scores(late)
-            + self.config.bm25_weight * _z_scores(lexical[pool])
-            + self.config.dense_weight * _z_scores(dense)
+            _z_scores(late) + self.config.bm25_weight * _z_scores(lexical) + self.config.dense_weight * _z_scores(dense)
         )
 
     def _reranked(self, reranker: Reranker, query: str, order: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         best = order[: self.config.reranked]
-        texts = [passage_text(self.index.chunks[i]) for i in best.tolist()]
-        return _ordered(best, reranker.scores(query, texts))
+        return _ordered(best, reranker.scores(query, self._passages(best.tolist())))
 
-    def _allowed(self, articles: Collection[str] | None) -> np.ndarray | None:
+    def _passages(self, rows: Sequence[int]) -> list[str]:
+        return [passage_text(chunk) for chunk in self.index.store.chunks_at(rows)]
+
+    def _allowed(self, articles: Collection[str] | None) -> list[str] | None:
+        """The ids of the articles that `articles` names by id or title, None when it names none."""
         if not articles:
             return None
-        known = {c.article_id for c in self.index.chunks} | {c.article for c in self.index.chunks}
-        if unknown := sorted(set(articles) - known):
+        known = self.index.articles.values()
+        if unknown := sorted(set(articles) - {a.article_id for a in known} - {a.title for a in known}):
             raise QuestionError(f"unknown article {unknown[0]!r}; titles are listed by `python -m index info`")
-        return np.array([c.article_id in articles or c.article in articles for c in self.index.chunks])
+        return [a.article_id for a in known if a.article_id in articles or a.title in articles]
 
     def _hits(self, ranked: Mapping[str, tuple[np.ndarray, np.ndarray]], mode: str, k: int) -> tuple[Hit, ...]:
         places: dict[int, dict[str, tuple[int, float]]] = {}
         for stage, (ids, scores) in ranked.items():
             for n, (i, score) in enumerate(zip(ids.tolist(), scores.tolist(), strict=True)):
                 places.setdefault(i, {})[stage] = (n + 1, float(score))
-        ids, scores = ranked[mode]
+        rows, scores = (part[:k].tolist() for part in ranked[mode])
+        chunks = self.index.store.chunks_at(rows)
         return tuple(
-            Hit(n + 1, float(score), self.index.chunks[i], places[i])
-            for n, (i, score) in enumerate(zip(ids[:k].tolist(), scores[:k].tolist(), strict=True))
+            Hit(n + 1, float(score), chunk, places[i], i)
+            for n, (i, score, chunk) in enumerate(zip(rows, scores, chunks, strict=True))
         )
-
-
-def _top(scores: np.ndarray, depth: int, allowed: np.ndarray | None, positive: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Row numbers and scores of the best `depth`, best first; ties by row number."""
-    usable = scores > 0 if positive else np.ones(len(scores), dtype=bool)
-    if allowed is not None:
-        usable &= allowed
-    rows = np.flatnonzero(usable)
-    if len(rows) > depth:
-        rows = rows[np.argpartition(-scores[rows], depth - 1)[:depth]]
-    return _ordered(rows, scores[rows])
 
 
 def _ordered(rows: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

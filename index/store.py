@@ -17,19 +17,20 @@ import json
 import os
 import re
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import faiss
 import numpy as np
 from filelock import FileLock, Timeout
 
 from index.config import FORMAT_VERSION, file_hash
 from index.late import TokenStore
-from index.lexical import Lexical
+from index.records import read_articles, write_articles
+from index.stores import Store, StoreWriter, open_store
 from ingest.errors import StoreError
-from ingest.values import Article, Chunk, Place
+from ingest.values import Article, Chunk
 
 MANIFEST = "manifest.json"
 _VERSION = re.compile(r"v-[0-9a-f]{12}")
@@ -44,44 +45,47 @@ _REBUILD = "rebuild it: python -m index build --force"
 
 @dataclass(frozen=True)
 class Index:
-    """An opened index. Row i of `vectors`, `lexical` and `tokens` belongs to `chunks[i]`."""
+    """An opened index. Row i of `vectors` and `tokens` belongs to `chunks[i]`."""
 
     folder: Path
     manifest: dict[str, Any]
     articles: dict[str, Article]  # by article_id, without blocks
-    chunks: tuple[Chunk, ...]
-    dense: faiss.Index
-    lexical: Lexical
+    store: Store
     tokens: TokenStore
+
+    @property
+    def chunks(self) -> Sequence[Chunk]:
+        """All chunks, in the order of the corpus."""
+        return self.store.chunks
 
     @property
     def vectors(self) -> np.ndarray:
         """(n, d) float32 unit vectors of the chunks."""
-        vectors: np.ndarray = self.dense.reconstruct_n(0, self.dense.ntotal)
-        return vectors
+        return self.store.vectors
 
 
 def write_index(
     root: Path,
     manifest: dict[str, Any],
-    articles: list[Article],
-    chunks: list[Chunk],
-    dense: faiss.Index,
-    lexical: Lexical,
+    articles: Sequence[Article],
+    chunks: Sequence[Chunk],
+    vectors: np.ndarray,
+    texts: Sequence[str],
     tokens: TokenStore,
+    writer: StoreWriter,
 ) -> dict[str, Any]:
-    """Write a version and make it current. Returns the manifest."""
+    """Write a version and make it current; `vectors` (n, d) and `texts`, what BM25 reads, go by chunk. Returns the
+    manifest.
+    """
     root.mkdir(parents=True, exist_ok=True)
     scratch = root / f".tmp-{os.getpid()}"
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir()
     try:
-        _write_articles(scratch, articles)
-        _write_lines(scratch / "chunks.jsonl", (_chunk_record(c) for c in chunks))
-        faiss.write_index(dense, str(scratch / "dense.faiss"))
-        lexical.save(scratch / "bm25")
+        write_articles(scratch, articles)
+        store = writer.place | writer.write(scratch, articles, chunks, vectors, texts)
         tokens.save(scratch)
-        manifest = manifest | {"files": _file_table(scratch)}
+        manifest = manifest | {"store": store, "files": _file_table(scratch)}
         (scratch / MANIFEST).write_text(json.dumps(manifest, indent=1, ensure_ascii=False), encoding="utf-8")
         name = _version_name((scratch / MANIFEST).read_bytes())
         _sync(scratch)
@@ -91,6 +95,7 @@ def write_index(
         pointer.write_text(name + "\n", encoding="utf-8")
         _sync(pointer)
         os.replace(pointer, root / "CURRENT")
+        writer.publish()
     except (OSError, RuntimeError) as error:  # faiss raises the latter when the disk is full
         raise StoreError(f"cannot write the index in {root} ({error}); what was there before is untouched") from None
     finally:
@@ -149,6 +154,7 @@ def read_manifest(root: Path) -> tuple[Path, dict[str, Any]]:
         part = manifest.get(key)
         if not isinstance(part, dict) or any(not isinstance(part.get(name), kind) for name, kind in fields.items()):
             raise StoreError(f"damaged index: {key!r} in {folder / MANIFEST} is not what it should be; {_REBUILD}")
+    manifest.setdefault("store", {"name": "faiss"})  # what older versions mean
     return folder, manifest
 
 
@@ -161,75 +167,22 @@ def open_index(root: Path) -> Index:
     folder, manifest = read_manifest(root)
     _check_files(folder, manifest)
     try:
-        articles = _read_articles(folder)
-        chunks = tuple(_read_chunk(line, articles) for line in _lines(folder / "chunks.jsonl"))
-        dense = faiss.read_index(str(folder / "dense.faiss"))
-        lexical = Lexical.load(folder / "bm25")
+        articles = read_articles(folder)
+        store = open_store(folder, manifest, articles)
         tokens = TokenStore.load(folder)
-        tokens.check(dense.d)
+        tokens.check(manifest["encoder"]["dimension"])
+    except StoreError:
+        raise
     except Exception as error:  # whatever a reader raises, the file is not what it should be
         raise StoreError(f"damaged index in {folder} ({type(error).__name__}: {error}); {_REBUILD}") from None
-    if not len(chunks) == dense.ntotal == len(tokens.offsets) - 1:
+    if len(store.chunks) != len(tokens.offsets) - 1:
         raise StoreError(
-            f"damaged index: {len(chunks)} chunks, {dense.ntotal} vectors, "
-            f"{len(tokens.offsets) - 1} token blocks in {folder}; {_REBUILD}"
+            f"damaged index: {len(store.chunks)} chunks, {len(tokens.offsets) - 1} token blocks in {folder}; {_REBUILD}"
         )
-    return Index(folder, manifest, articles, chunks, dense, lexical, tokens)
+    return Index(folder, manifest, articles, store, tokens)
 
 
 # --- files -----------------------------------------------------------------------------------------------
-
-
-def _write_articles(folder: Path, articles: list[Article]) -> None:
-    """Each source text once; articles refer to it by line number."""
-    numbers: dict[tuple[str, int], int] = {}
-    texts: list[str] = []
-    records = []
-    for a in articles:
-        key = (a.source, id(a.text))
-        if key not in numbers:
-            numbers[key] = len(texts)
-            texts.append(a.text)
-        fields = {k: getattr(a, k) for k in ("article_id", "title", "source", "start", "end", "url")}
-        places = [[p.start, p.page, p.anchor] for p in a.places]
-        records.append(fields | {"text": numbers[key], "places": places})
-    _write_lines(folder / "texts.jsonl", texts)
-    _write_lines(folder / "articles.jsonl", records)
-
-
-def _read_articles(folder: Path) -> dict[str, Article]:
-    texts = list(_lines(folder / "texts.jsonl"))
-    articles = {}
-    for record in _lines(folder / "articles.jsonl"):
-        text = texts[record.pop("text")]
-        places = tuple(Place(*place) for place in record.pop("places"))
-        articles[record["article_id"]] = Article(**record, text=text, blocks=(), places=places)
-    return articles
-
-
-def _chunk_record(chunk: Chunk) -> dict[str, Any]:
-    """What cannot be derived from the article."""
-    return {k: getattr(chunk, k) for k in ("chunk_id", "article_id", "start", "end", "body", "headings")}
-
-
-def _read_chunk(record: dict[str, Any], articles: dict[str, Article]) -> Chunk:
-    article = articles[record["article_id"]]
-    if not article.start <= record["start"] <= record["body"] <= record["end"] <= article.end <= len(article.text):
-        raise ValueError(f"chunk {record['chunk_id']} lies outside its article")
-    span = (record["start"], record["end"], record["body"])
-    return Chunk.of(article, record["chunk_id"], *span, tuple(record["headings"]))
-
-
-def _write_lines(path: Path, records: Any) -> None:
-    with open(path, "w", encoding="utf-8", newline="\n") as file:
-        for record in records:
-            file.write(json.dumps(record) + "\n")
-
-
-def _lines(path: Path) -> Any:
-    with open(path, encoding="utf-8", newline="\n") as file:
-        for line in file:
-            yield json.loads(line)
 
 
 def _file_table(folder: Path) -> dict[str, dict[str, Any]]:

@@ -1,0 +1,104 @@
+"""The FAISS store: chunks, vectors and BM25 in the index folder, searched in this process."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import faiss
+import numpy as np
+
+from index.config import IndexConfig, StoreConfig
+from index.dense import build_dense, nearest
+from index.lexical import Lexical
+from index.records import chunk_record, read_chunk, read_lines, write_lines
+from index.stores import Ranked
+from ingest.values import Article, Chunk
+
+
+@dataclass(frozen=True)
+class LocalStore:
+    """See `Store`. Row i of `dense` and `lexical` belongs to `chunks[i]`."""
+
+    chunks: Sequence[Chunk]
+    dense: faiss.Index
+    lexical: Lexical
+
+    @property
+    def vectors(self) -> np.ndarray:
+        """See `Store`."""
+        vectors: np.ndarray = self.dense.reconstruct_n(0, self.dense.ntotal)
+        return vectors
+
+    def chunks_of(self, article_ids: Collection[str]) -> Iterator[Chunk]:
+        """See `Store`."""
+        yield from (self.chunks[i] for i in np.flatnonzero(self._allowed(article_ids)).tolist())
+
+    def chunks_at(self, rows: Sequence[int]) -> list[Chunk]:
+        """See `Store`."""
+        return [self.chunks[i] for i in rows]
+
+    def nearest(self, vector: np.ndarray, depth: int, article_ids: Collection[str] | None = None) -> Ranked:
+        """See `Store`."""
+        return nearest(self.dense, vector, depth, None if article_ids is None else self._allowed(article_ids))
+
+    def matching(self, query: str, depth: int, article_ids: Collection[str] | None = None) -> Ranked:
+        """See `Store`."""
+        return self.lexical.best(query, depth, None if article_ids is None else self._allowed(article_ids))
+
+    def scores(self, vector: np.ndarray, query: str, rows: np.ndarray) -> Ranked:
+        """See `Store`."""
+        return self.dense.reconstruct_batch(rows) @ vector, self.lexical.scores_of(query, rows)
+
+    @cached_property
+    def _rows(self) -> Mapping[str, Sequence[int]]:
+        rows: dict[str, list[int]] = {}
+        for i, chunk in enumerate(self.chunks):
+            rows.setdefault(chunk.article_id, []).append(i)
+        return rows
+
+    def _allowed(self, article_ids: Collection[str]) -> np.ndarray:
+        allowed = np.zeros(len(self.chunks), dtype=bool)
+        for article_id in article_ids:
+            allowed[self._rows.get(article_id, ())] = True
+        return allowed
+
+
+class LocalWriter:
+    """See `StoreWriter`."""
+
+    def __init__(self, root: Path, store: StoreConfig, config: IndexConfig) -> None:
+        self.place: dict[str, Any] = {"name": store.name}
+        self._config = config
+
+    def write(
+        self,
+        folder: Path,
+        articles: Sequence[Article],
+        chunks: Sequence[Chunk],
+        vectors: np.ndarray,
+        texts: Sequence[str],
+    ) -> dict[str, Any]:
+        """See `StoreWriter`."""
+        write_lines(folder / "chunks.jsonl", (chunk_record(c) for c in chunks))
+        faiss.write_index(build_dense(vectors, self._config.exact_up_to), str(folder / "dense.faiss"))
+        Lexical.build(texts).save(folder / "bm25")
+        return {}
+
+    def publish(self) -> None:
+        """Nothing to do: the files are published with their folder."""
+
+
+writer = LocalWriter
+
+
+def open_store(folder: Path, manifest: Mapping[str, Any], articles: Mapping[str, Article]) -> LocalStore:
+    """Read what `LocalWriter.write` wrote."""
+    chunks = tuple(read_chunk(line, articles) for line in read_lines(folder / "chunks.jsonl"))
+    dense, lexical = faiss.read_index(str(folder / "dense.faiss")), Lexical.load(folder / "bm25")
+    if not len(chunks) == dense.ntotal == len(lexical) or dense.d != manifest["encoder"]["dimension"]:
+        raise ValueError(f"{len(chunks)} chunks, {dense.ntotal} vectors, {len(lexical)} texts")
+    return LocalStore(chunks, dense, lexical)
