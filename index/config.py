@@ -15,12 +15,29 @@ DEFAULT_CORPUS = ROOT / "corpus"
 DEFAULT_ENCODER = "sentence-transformers/all-MiniLM-L6-v2"
 FORMAT_VERSION = 2
 STORES = ("faiss", "milvus")
+SPACE_STORAGE = Path("/data")  # where a Hugging Face Space mounts what outlives a restart
 MODES = ("bm25", "dense", "hybrid", "full")
 
 
+def data_dir() -> Path:
+    """The one folder that is written to: `PINCITE_DATA` if set, a Space's storage where it has some, the repository
+    where it can be written, else the user's cache folder.
+    """
+    if named := os.environ.get("PINCITE_DATA"):
+        return Path(named)
+    if os.environ.get("SPACE_ID") and os.access(SPACE_STORAGE, os.W_OK):
+        return SPACE_STORAGE
+    return ROOT if os.access(ROOT, os.W_OK) else user_cache()
+
+
+def user_cache() -> Path:
+    """`pincite` in the user's cache folder."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pincite"
+
+
 def default_index_dir() -> Path:
-    """`PINCITE_INDEX` if set, else `.index/` in the repository (ignored by git)."""
-    return Path(os.environ.get("PINCITE_INDEX") or ROOT / ".index")
+    """`PINCITE_INDEX` if set, else `.index/` in the data folder (in the repository, git ignores it)."""
+    return Path(os.environ.get("PINCITE_INDEX") or data_dir() / ".index")
 
 
 @dataclass(frozen=True, slots=True)

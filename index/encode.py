@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
+import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -194,10 +195,17 @@ class Reranker:
         return np.asarray(scores, dtype=np.float32).reshape(len(pairs))
 
 
+def on_zerogpu() -> bool:
+    """Whether this is a ZeroGPU Space, where a GPU is lent to single functions and absent around them."""
+    return os.environ.get("SPACES_ZERO_GPU", "").lower() in ("1", "t", "true")
+
+
 def default_device() -> str:
-    """`cuda` when a CUDA device is usable, else `cpu`."""
+    """`cuda` when a CUDA device is usable, else `cpu`; `cpu`, too, where GPUs are only lent: that takes seconds."""
     import torch
 
+    if on_zerogpu():
+        return "cpu"
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
