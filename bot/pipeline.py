@@ -75,6 +75,15 @@ class Pipeline:
         """Open the index in `root`; raises `StoreError` when there is none."""
         return cls(Retriever.open(root), config)
 
+    @property
+    def version(self) -> str:
+        """The name of the version of the index that is asked."""
+        return self.retriever.index.folder.name
+
+    def reopened(self, root: Path) -> Pipeline:
+        """The same over the version of the index in `root` that is current now; raises `StoreError`."""
+        return Pipeline(self.retriever.reopened(root), self.config)
+
     def _search(
         self, question: str, history: Sequence[Mapping[str, str]], articles: Collection[str] | None
     ) -> tuple[Retrieval, float]:

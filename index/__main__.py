@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 import textwrap
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -101,7 +102,7 @@ def _store(args: argparse.Namespace) -> StoreConfig | None:
 
 
 def _info(args: argparse.Namespace) -> int:
-    from index.store import open_index
+    from index.store import MANIFEST, open_index
 
     index = open_index(args.index)
     manifest = index.manifest
@@ -110,7 +111,8 @@ def _info(args: argparse.Namespace) -> int:
     place = manifest["store"]
     print(f"index      {index.folder}")
     print(f"store      {' '.join(str(place[key]) for key in ('name', 'uri', 'built') if key in place)}")
-    print(f"created    {manifest['created']}, format {manifest['format_version']}, config {manifest['config_hash']}")
+    written = datetime.fromtimestamp((index.folder / MANIFEST).stat().st_mtime).astimezone()
+    print(f"written    {written:%Y-%m-%d %H:%M}, format {manifest['format_version']}, config {manifest['config_hash']}")
     print(f"encoder    {encoder['name']} ({encoder['origin']}), {encoder['dimension']} dimensions")
     print(f"weights    sha256 {encoder['weights_sha256'] or 'unknown'}")
     print(f"corpus     {printable(', '.join(manifest['corpus']))}, sha256 {manifest['corpus_hash'][:16]}")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +72,7 @@ def build_index(
             "vectors": identity,
             "corpus_hash": _corpus_hash(corpus),
             "chunks_hash": _chunks_hash(chunks),
+            "corpus": [str(p) for p in paths],
         }
         same_place = old and all(old.manifest["store"].get(key) == value for key, value in writer.place.items())
         if old and same_place and all(old.manifest.get(key) == value for key, value in settings.items()):
@@ -83,11 +83,9 @@ def build_index(
         vectors, tokens, encoded = _encode(chunks, old, known, config, progress, encoder)
         manifest = {
             "format_version": FORMAT_VERSION,
-            "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
             "encoder": asdict(source) | {"dimension": int(vectors.shape[1])},
             "config": asdict(config),
             **settings,
-            "corpus": [str(p) for p in paths],
             "article_hashes": {a.article_id: a.text_hash for a in corpus.articles},
             "counts": {
                 "articles": len(corpus.articles),

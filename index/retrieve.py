@@ -93,6 +93,14 @@ class Retriever:
         named = config.reranker if config else ""
         return cls(index, encoder, config, load_reranker(named, device) if named else None)
 
+    def reopened(self, root: Path) -> Retriever:
+        """A retriever over the version of the index that is current now; the encoder is kept when it made that too."""
+        index = open_index(root)
+        made_by, own = index.manifest["encoder"], self.encoder.source
+        if (made_by["name"], made_by["weights_sha256"]) == (own.name, own.weights_sha256):
+            return Retriever(index, self.encoder, self.config, self.reranker)
+        return Retriever.open(root, self.config)
+
     def search(
         self,
         question: str,

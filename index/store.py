@@ -89,8 +89,7 @@ def write_index(
         (scratch / MANIFEST).write_text(json.dumps(manifest, indent=1, ensure_ascii=False), encoding="utf-8")
         name = _version_name((scratch / MANIFEST).read_bytes())
         _sync(scratch)
-        shutil.rmtree(root / name, ignore_errors=True)
-        os.replace(scratch, root / name)
+        _install(scratch, root / name)
         pointer = root / f".CURRENT-{os.getpid()}"
         pointer.write_text(name + "\n", encoding="utf-8")
         _sync(pointer)
@@ -100,10 +99,30 @@ def write_index(
         raise StoreError(f"cannot write the index in {root} ({error}); what was there before is untouched") from None
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-    for stale in root.iterdir():
-        if stale.name.startswith(("v-", ".tmp-")) and stale.name != name:
-            shutil.rmtree(stale, ignore_errors=True)
+    _clean(root, name)
     return manifest
+
+
+def _install(scratch: Path, folder: Path) -> None:
+    """Put a finished version in its place. One that is there already is the same, byte for byte, unless it is
+    damaged, and readers may be using it.
+    """
+    if folder.exists():
+        try:
+            _check_files(folder, json.loads((folder / MANIFEST).read_bytes()))
+            return
+        except (StoreError, OSError, ValueError):
+            os.replace(folder, scratch.with_name(f"{scratch.name}-damaged"))
+    os.replace(scratch, folder)
+
+
+def _clean(root: Path, current: str) -> None:
+    """Remove other versions and what builds that were killed left behind. Readers keep the files they have open."""
+    for stale in root.iterdir():
+        if stale.name.startswith(("v-", ".tmp-")) and stale.name != current:
+            shutil.rmtree(stale, ignore_errors=True)
+        elif stale.name.startswith(".CURRENT-"):
+            stale.unlink(missing_ok=True)
 
 
 def build_lock(root: Path) -> FileLock:
@@ -158,12 +177,31 @@ def read_manifest(root: Path) -> tuple[Path, dict[str, Any]]:
     return folder, manifest
 
 
+def current_version(root: Path) -> str:
+    """The name of the version that readers open, "" if there is none; cheap enough to ask before every question."""
+    try:
+        return (root / "CURRENT").read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        return ""
+
+
 def open_index(root: Path) -> Index:
-    """Open the current version, checking every file's size and hash.
+    """Open the current version, checking every file's size and hash. A build may replace it and remove its files
+    meanwhile; then the new one is opened.
 
     Raises:
         StoreError: no index, or a file that is missing, truncated or altered.
     """
+    while True:
+        version = current_version(root)
+        try:
+            return _open_current(root)
+        except StoreError:
+            if current_version(root) == version:
+                raise
+
+
+def _open_current(root: Path) -> Index:
     folder, manifest = read_manifest(root)
     _check_files(folder, manifest)
     try:

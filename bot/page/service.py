@@ -39,15 +39,46 @@ class Service:
 
     def __init__(self, root: Path, corpus: Path) -> None:
         self.root, self.corpus = root, corpus
-        self.pipeline: Pipeline | None = None
         self.state = "Starting ..."
         self.failed = False
         self._engines: dict[str, Engine] = {}
         self._lock = threading.Lock()
+        self._pipeline: Pipeline | None = None
+        self._refused = ""  # the version of the index that could not be opened
+        self._swapping = threading.Lock()
 
     def start(self) -> None:
         """Begin loading; returns at once."""
         threading.Thread(target=self._load, daemon=True).start()
+
+    @property
+    def pipeline(self) -> Pipeline | None:
+        """The pipeline over the index as it is now, None while it loads. A version that was built meanwhile is opened
+        first; who asks during that is answered from the one before.
+        """
+        if self._pipeline and self._swapping.acquire(blocking=False):
+            try:
+                self._follow(self._pipeline)
+            finally:
+                self._swapping.release()
+        return self._pipeline
+
+    def _follow(self, pipeline: Pipeline) -> None:
+        from index.store import current_version
+
+        version = current_version(self.root)
+        if version in ("", pipeline.version, self._refused):
+            return
+        try:
+            self._serve(pipeline.reopened(self.root))
+        except PinciteError as error:
+            self._refused = version
+            self.state = f"The new index cannot be used ({error}); answers come from the one before."
+
+    def _serve(self, pipeline: Pipeline) -> None:
+        counts = pipeline.retriever.index.manifest["counts"]
+        self._pipeline = pipeline
+        self.state = f"{counts['articles']} articles, {counts['chunks']} passages, ready."
 
     def engine(self, name: str) -> Engine:
         """The engine of that name, made once."""
@@ -69,9 +100,7 @@ class Service:
             except StoreError:
                 self.state = "Building the index: reading the articles ..."
                 build_index([self.corpus], self.root, progress=self._progress)
-            self.pipeline = Pipeline.open(self.root)
-            counts = self.pipeline.retriever.index.manifest["counts"]
-            self.state = f"{counts['articles']} articles, {counts['chunks']} passages, ready."
+            self._serve(Pipeline.open(self.root))
         except PinciteError as error:
             self.failed, self.state = True, str(error)
         except Exception as error:  # shown to the person; a silent thread would leave the page waiting
