@@ -102,6 +102,7 @@ def _store(args: argparse.Namespace) -> StoreConfig | None:
 
 
 def _info(args: argparse.Namespace) -> int:
+    from index.language import ENGLISH
     from index.store import MANIFEST, open_index
 
     index = open_index(args.index)
@@ -111,6 +112,7 @@ def _info(args: argparse.Namespace) -> int:
     place = manifest["store"]
     print(f"index      {index.folder}")
     print(f"store      {' '.join(str(place[key]) for key in ('name', 'uri', 'built') if key in place)}")
+    print(f"language   {place.get('language', ENGLISH) or 'no stemmer'} (words of BM25)")
     written = datetime.fromtimestamp((index.folder / MANIFEST).stat().st_mtime).astimezone()
     print(f"written    {written:%Y-%m-%d %H:%M}, format {manifest['format_version']}, config {manifest['config_hash']}")
     print(f"encoder    {encoder['name']} ({encoder['origin']}), {encoder['dimension']} dimensions")

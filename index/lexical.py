@@ -14,6 +14,7 @@ import bm25s
 import numpy as np
 import Stemmer
 
+from index.language import ENGLISH, UNSTEMMED
 from ingest.text import FUNCTION_WORDS, fold
 
 _WORD = re.compile(r"[^\W_]+(?:['.][^\W_]+)*", re.UNICODE)
@@ -21,48 +22,58 @@ _ACCENTS = re.compile(r"(?<=[a-z])[\u0300-\u036f]+")
 _MAX_WORD = 64  # longer "words" are noise (encoded data) and would cost the stemmer
 
 
-@lru_cache(maxsize=1)
-def _stemmer() -> Any:
-    return Stemmer.Stemmer("english")
+@lru_cache(maxsize=4)
+def _stemmer(language: str) -> Any:
+    return Stemmer.Stemmer(language)
 
 
-def stems(text: str) -> list[str]:
-    """Folded, lower-cased, stemmed words of a text without stop words and Latin accents, in order."""
-    plain = unicodedata.normalize("NFC", _ACCENTS.sub("", unicodedata.normalize("NFD", fold(text).lower())))
-    words = [w.removesuffix("'s") for w in _WORD.findall(plain)]
-    stemmed: list[str] = _stemmer().stemWords([w[:_MAX_WORD] for w in words if w not in FUNCTION_WORDS])
+def stems(text: str, language: str = ENGLISH) -> list[str]:
+    """Folded, lower-cased, stemmed words of a text without Latin accents, in order; English ones without stop words.
+    `language` is one of Snowball's, or `UNSTEMMED`.
+    """
+    if language != ENGLISH:
+        words = [w[:_MAX_WORD] for w in _WORD.findall(fold(text).lower())]
+        return [_unaccented(w) for w in (_stemmer(language).stemWords(words) if language != UNSTEMMED else words)]
+    words = [w.removesuffix("'s") for w in _WORD.findall(_unaccented(fold(text).lower()))]
+    stemmed: list[str] = _stemmer(ENGLISH).stemWords([w[:_MAX_WORD] for w in words if w not in FUNCTION_WORDS])
     return stemmed
 
 
-def terms(query: str, vocabulary: Mapping[str, int]) -> list[int]:
+def _unaccented(text: str) -> str:
+    return unicodedata.normalize("NFC", _ACCENTS.sub("", unicodedata.normalize("NFD", text)))
+
+
+def terms(query: str, vocabulary: Mapping[str, int], language: str = ENGLISH) -> list[int]:
     """The query's known terms, one as often as it stands there."""
-    return [vocabulary[w] for w in stems(query) if w in vocabulary]
+    return [vocabulary[w] for w in stems(query, language) if w in vocabulary]
 
 
 class Lexical:
-    """A BM25 index over texts. Scores are >= 0, higher is better, 0 means no word in common."""
+    """A BM25 index over texts. Scores are >= 0, higher is better, 0 means no word in common. `language` is that of the
+    stemmer.
+    """
 
-    def __init__(self, model: bm25s.BM25) -> None:
-        self._model = model
+    def __init__(self, model: bm25s.BM25, language: str = ENGLISH) -> None:
+        self._model, self.language = model, language
 
     @classmethod
-    def build(cls, texts: Sequence[str]) -> Lexical:
+    def build(cls, texts: Sequence[str], language: str = ENGLISH) -> Lexical:
         """Index the texts in order (k1 = 1.5, b = 0.75)."""
-        tokens = [stems(text) for text in texts]
+        tokens = [stems(text, language) for text in texts]
         vocabulary = {word: n for n, word in enumerate(sorted({w for t in tokens for w in t}))}
         vocabulary.setdefault("", len(vocabulary))  # never empty, and bm25s keeps "" for "no token"
         model = bm25s.BM25(k1=1.5, b=0.75, method="lucene")
         model.index(([[vocabulary[w] for w in t] for t in tokens], vocabulary), show_progress=False)
-        return cls(model)
+        return cls(model, language)
 
     def save(self, folder: Path) -> None:
         """Write arrays and JSON (no pickle) into `folder`."""
         self._model.save(str(folder), show_progress=False)
 
     @classmethod
-    def load(cls, folder: Path) -> Lexical:
+    def load(cls, folder: Path, language: str = ENGLISH) -> Lexical:
         """Read what `save` wrote, memory-mapped."""
-        return cls(bm25s.BM25.load(str(folder), mmap=True, load_corpus=False, show_progress=False))
+        return cls(bm25s.BM25.load(str(folder), mmap=True, load_corpus=False, show_progress=False), language)
 
     def __len__(self) -> int:
         return int(self._model.scores["num_docs"])
@@ -76,7 +87,7 @@ class Lexical:
     def scores(self, query: str) -> np.ndarray:
         """(n,) float32 score of every text."""
         count = int(self._model.scores["num_docs"])
-        known = terms(query, self.vocabulary)
+        known = terms(query, self.vocabulary, self.language)
         if not known:
             return np.zeros(count, dtype=np.float32)
         return np.asarray(self._model.get_scores_from_ids(known), dtype=np.float32)
@@ -84,7 +95,7 @@ class Lexical:
     def scores_of(self, query: str, rows: np.ndarray) -> np.ndarray:
         """(len(rows),) float32 score of these texts alone."""
         scores = np.zeros(len(rows), dtype=np.float32)
-        for term in terms(query, self.vocabulary):
+        for term in terms(query, self.vocabulary, self.language):
             texts, weights = self._postings(term)
             at = np.minimum(np.searchsorted(texts, rows), max(len(texts) - 1, 0))
             found = texts[at] == rows if len(texts) else np.zeros(len(rows), dtype=bool)

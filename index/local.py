@@ -13,6 +13,7 @@ import numpy as np
 
 from index.config import IndexConfig, StoreConfig
 from index.dense import build_dense, nearest
+from index.language import ENGLISH, stemmer_of
 from index.lexical import Lexical
 from index.records import chunk_record, read_chunk, read_lines, write_lines
 from index.stores import Ranked
@@ -85,8 +86,9 @@ class LocalWriter:
         """See `StoreWriter`."""
         write_lines(folder / "chunks.jsonl", (chunk_record(c) for c in chunks))
         faiss.write_index(build_dense(vectors, self._config.exact_up_to), str(folder / "dense.faiss"))
-        Lexical.build(texts).save(folder / "bm25")
-        return {}
+        language = stemmer_of(texts)
+        Lexical.build(texts, language).save(folder / "bm25")
+        return {"language": language}
 
     def publish(self) -> None:
         """Nothing to do: the files are published with their folder."""
@@ -98,7 +100,8 @@ writer = LocalWriter
 def open_store(folder: Path, manifest: Mapping[str, Any], articles: Mapping[str, Article]) -> LocalStore:
     """Read what `LocalWriter.write` wrote."""
     chunks = tuple(read_chunk(line, articles) for line in read_lines(folder / "chunks.jsonl"))
-    dense, lexical = faiss.read_index(str(folder / "dense.faiss")), Lexical.load(folder / "bm25")
+    language = manifest["store"].get("language", ENGLISH)
+    dense, lexical = faiss.read_index(str(folder / "dense.faiss")), Lexical.load(folder / "bm25", language)
     if not len(chunks) == dense.ntotal == len(lexical) or dense.d != manifest["encoder"]["dimension"]:
         raise ValueError(f"{len(chunks)} chunks, {dense.ntotal} vectors, {len(lexical)} texts")
     return LocalStore(chunks, dense, lexical)

@@ -26,6 +26,7 @@ import numpy as np
 
 from index.config import IndexConfig, StoreConfig
 from index.dense import list_count, probed
+from index.language import ENGLISH, stemmer_of
 from index.lexical import Lexical, terms
 from index.records import chunk_record, read_chunk
 from index.stores import MILVUS_URI, Ranked
@@ -68,6 +69,7 @@ class MilvusStore:
         self._articles, self._vocabulary, self._count = articles, vocabulary, count
         self._numbers = {article_id: n for n, article_id in enumerate(articles)}
         self._probed = int(place["probed"])
+        self._language = place.get("language", ENGLISH)
         self.chunks: Sequence[Chunk] = _Chunks(self, count)
 
     @property
@@ -90,7 +92,7 @@ class MilvusStore:
 
     def matching(self, query: str, depth: int, article_ids: Collection[str] | None = None) -> Ranked:
         """See `Store`."""
-        counts = Counter(terms(query, self._vocabulary))
+        counts = Counter(terms(query, self._vocabulary, self._language))
         if not counts:
             return _NO_ROWS
         return self._search("bm25", {term: float(n) for term, n in counts.items()}, depth, article_ids, {})
@@ -98,7 +100,7 @@ class MilvusStore:
     def scores(self, vector: np.ndarray, query: str, rows: np.ndarray) -> Ranked:
         """See `Store`."""
         found = self._fetch(rows.tolist(), ["vector", "bm25"])
-        counts = Counter(terms(query, self._vocabulary))
+        counts = Counter(terms(query, self._vocabulary, self._language))
         lexical = [sum(n * row["bm25"].get(term, 0.0) for term, n in counts.items()) for row in found]
         return np.array([row["vector"] for row in found], dtype=np.float32) @ vector, np.array(lexical, np.float32)
 
@@ -212,7 +214,7 @@ class MilvusWriter:
         texts: Sequence[str],
     ) -> dict[str, Any]:
         """See `StoreWriter`. A collection that cannot be completed is dropped again."""
-        lexical = Lexical.build(texts)
+        lexical = Lexical.build(texts, stemmer_of(texts))
         (folder / VOCABULARY).write_text(json.dumps(lexical.vocabulary), encoding="utf-8")
         exact = len(chunks) <= self._config.exact_up_to
         with _clear_failures(self._uri):
@@ -222,7 +224,8 @@ class MilvusWriter:
             except BaseException:
                 self._client.drop_collection(self._built, timeout=_SECONDS)
                 raise
-        return {"built": self._built, "probed": 1 if exact else probed(list_count(len(chunks)))}
+        lists = 1 if exact else probed(list_count(len(chunks)))
+        return {"built": self._built, "probed": lists, "language": lexical.language}
 
     def publish(self) -> None:
         """Move the alias to the new collection and drop all of its older ones but the one before."""

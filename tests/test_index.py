@@ -21,6 +21,7 @@ from index.config import DEFAULT_CORPUS, DEFAULT_ENCODER, MODES, SearchConfig
 from index.dense import build_dense, nearest
 from index.encode import SentenceEncoder, find_model, passage_text
 from index.explain import explain
+from index.language import stemmer_of
 from index.late import QuantisedTokens, TokenStore
 from index.lexical import Lexical, stems
 from index.query import search_text
@@ -121,6 +122,23 @@ def test_bm25_scores_are_those_of_the_formula() -> None:
         expected.append(score)
     assert np.allclose(Lexical.build(texts).scores("Cats barking"), expected, rtol=1e-5)
     assert not Lexical.build(texts).scores("zebra").any()
+
+
+def test_the_language_of_a_corpus_chooses_the_stemmer(tmp_path: Path, encoder: SentenceEncoder) -> None:
+    texts = {
+        "ofen.txt": "Brennöfen\n\nDer Brennofen muss langsam abkühlen, sonst reißen die Scherben der großen Gefäße.",
+        "tee.txt": "Teesorten\n\nGrüner Tee zieht bei achtzig Grad zwei Minuten, schwarzer Tee dagegen vier Minuten.",
+        "note.txt": "A note\n\nThe kilns of the pottery are lit in the evening and watched all night.",
+    }
+    for name, text in texts.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    build_index([tmp_path], tmp_path / "out", encoder=encoder)
+    retriever = Retriever(open_index(tmp_path / "out"), encoder)
+    assert retriever.index.manifest["store"]["language"] == "german"
+    for question, source in (("ein großes Gefäß mit einer Scherbe", "ofen.txt"), ("wie viele Minute", "tee.txt")):
+        assert [h.chunk.source for h in retriever.search(question, 1, "bm25").hits] == [source]
+    assert stemmer_of(["短い文章です。" * 20]) == ""
+    assert stemmer_of(["xyz"]) == stemmer_of([]) == "english"
 
 
 def test_late_interaction_is_the_weighted_mean_of_best_cosines(retriever: Retriever) -> None:
