@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ingest.values import Article
@@ -30,16 +30,16 @@ def resolve(articles: Mapping[str, Article], article_id: str, start: int, end: i
     them; a new place counts only when it is the only one. White space may differ.
     """
     article = articles.get(article_id)
-    if article and article.start <= start < end <= article.end and article.text[start:end] == quote:
+    words = quote.split()
+    if article and article.start <= start < end <= article.end and article.text[start:end].split() == words:
         return Found(article, start, end, moved=False)
     if not article and len(quote) < _LEAST:
         return None
-    places = list(_places([article] if article else articles.values(), quote))
+    places = list(_places([article] if article else articles.values(), words))
     return places[0] if len(places) == 1 else None
 
 
-def _places(articles: Iterable[Article], quote: str) -> Iterable[Found]:
-    words = quote.split()
+def _places(articles: Iterable[Article], words: Sequence[str]) -> Iterable[Found]:
     if not 0 < len(words) <= _MAX_WORDS:
         return
     pattern = re.compile(r"\s+".join(map(re.escape, words)))
