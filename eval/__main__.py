@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from eval.data import DEFAULT_QUESTIONS, read_questions
-from eval.run_command import add_arguments, run_command, save_json
+from eval.output import save_json
+from eval.run_command import add_arguments, run_command
 from index.config import MODES, SearchConfig, default_index_dir
 from ingest.cli import fail_clearly, write_jsonl
 from ingest.errors import PinciteError

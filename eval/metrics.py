@@ -59,6 +59,10 @@ class SourceTexts:
         """The original text of a span; empty for an unknown article."""
         return self._original[self._ids[article_id]][start:end] if article_id in self._ids else ""
 
+    def squeezed(self, span: Span) -> str:
+        """The text of a span with its white space collapsed."""
+        return self._collapsed[span.text_id][span.start : span.end]
+
     def words(self, span: Span) -> int:
         """Words of the span, one that it cuts included."""
         first, last = self._word_range(span)
@@ -149,8 +153,30 @@ class Judge:
 
     def touches(self, hit: Span) -> bool:
         """Whether the hit overlaps any judged quote."""
-        places = (p for group in self.groups for p in group)
-        return any(p.text_id == hit.text_id and p.start < hit.end and hit.start < p.end for p in places)
+        return bool(self.evidence_in(hit))
+
+    def finds_alone(self, hit: Span) -> bool:
+        """Whether the hit by itself finds a quote of any group."""
+        return any(found(group, [hit]) for group in self.groups)
+
+    def evidence_in(self, hit: Span) -> list[Span]:
+        """The parts of a hit that are judged evidence, in order and without overlap."""
+        parts: list[Span] = []
+        inside = (part for group in self.groups for place in group for part in _overlaps(place, [hit]))
+        for part in sorted(inside, key=lambda p: (p.start, p.end)):
+            start = max(part.start, parts[-1].end) if parts else part.start
+            if start < part.end:
+                parts.append(Span(part.text_id, start, part.end))
+        return parts
+
+    def covered(self, group: int, hits: Sequence[Span]) -> float:
+        """Share of the group's best covered quote that lies inside the hits."""
+        places = self.groups[group]
+        return max((_inside(place, hits) / (place.end - place.start) for place in places), default=0.0)
+
+    def sees_within(self, group: int, hits: Sequence[Span], budget: int) -> bool:
+        """Whether a quote of the group is found within so many words, the last hit cut short."""
+        return found(self.groups[group], self._within(hits, self._read(hits), budget))
 
     def recall_at_words(self, hits: Sequence[Span], budget: int) -> float:
         """Recall of what a reader has seen after `budget` words, the last hit cut short."""
@@ -161,16 +187,21 @@ class Judge:
 
     def _recall_within(self, hits: Sequence[Span], after: list[float], read: list[int], budget: int) -> float:
         """`after`: what `found_after` says; `read`: words read by the end of each hit."""
-        whole = bisect_right(read, budget)  # hits that fit as a whole
-        if not any(n == whole + 1 for n in after):
+        whole = bisect_right(read, budget)
+        if not any(n == whole + 1 for n in after):  # the hit that is cut short makes no difference
             return _share(after, whole)
-        cut = self._texts.first_words(hits[whole], budget - (read[whole - 1] if whole else 0))
-        return self.recall([*hits[:whole], cut])
+        return self.recall(self._within(hits, read, budget))
+
+    def _within(self, hits: Sequence[Span], read: list[int], budget: int) -> list[Span]:
+        """The hits that fit into the budget, and as much of the next one as fits."""
+        whole = bisect_right(read, budget)
+        left = budget - (read[whole - 1] if whole else 0)
+        return [*hits[:whole], *(self._texts.first_words(hit, left) for hit in hits[whole : whole + 1])]
 
     def reciprocal_rank(self, hits: Sequence[Span], depth: int = 10) -> float:
         """1 / rank of the first hit that by itself finds a quote of any group; 0 beyond `depth`."""
         for rank, hit in enumerate(hits[:depth], 1):
-            if any(found([place], [hit]) for group in self.groups for place in group):
+            if self.finds_alone(hit):
                 return 1.0 / rank
         return 0.0
 

@@ -7,10 +7,10 @@ python -m eval run --config grid.yaml --out DIR
 from __future__ import annotations
 
 import argparse
-import json
 import re
+import shlex
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +44,9 @@ def add_arguments(run: argparse.ArgumentParser) -> None:
     run.add_argument("--reranker", default="", metavar="MODEL", help="cross-encoder, by name or local path")
     run.add_argument("--depth", type=int, metavar="K", help="hits a question (default 50; with qrels 100)")
     run.add_argument("--cache", type=Path, metavar="DIR", help="where results are kept (default: in PINCITE_CACHE)")
+    run.add_argument("--gate", type=Path, metavar="GATE.json", help="exit 1 when figures fell against this baseline")
+    run.add_argument("--write-gate", type=Path, metavar="GATE.json", help="write such a baseline")
+    run.add_argument("--margin", type=float, default=0.02, help="fall that a written gate lets pass (default 0.02)")
     run.add_argument("--out", type=Path, metavar="DIR", help="write the report there")
 
 
@@ -52,10 +55,12 @@ def run_command(args: argparse.Namespace) -> int:
     plan = _plan(args)
     from eval.cache import default_cache
     from eval.execute import fill, prepare
+    from eval.gate import gate
     from eval.inputs import narrowed, read_dataset
     from eval.metrics import SourceTexts
-    from eval.report import markdown
+    from eval.output import Material, write_report
     from eval.run import check_quotes, score_cells, score_engines, summary
+    from eval.terminal import show
     from index.store import open_index
 
     dataset = narrowed(read_dataset(plan.questions, plan.qrels, plan.split), plan.ids, plan.type, plan.limit)
@@ -70,21 +75,12 @@ def run_command(args: argparse.Namespace) -> int:
     result = summary(per_system, dataset.questions) | _made_with(cells, plan)
     if plan.engines:
         result["answers"] = score_engines(cells, dataset, texts, {})
-    print(markdown(result))
     if args.out:
-        save_json(result, args.out / "report.json")
-        (args.out / "report.md").write_text(markdown(result), encoding="utf-8")
-        print(f"report: {args.out}")
-    return 0
-
-
-def save_json(result: Mapping[str, Any], out: Path) -> None:
-    """Write figures; the folder is made."""
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise PinciteError(f"{out}: cannot be written ({error.strerror})") from None
+        write_report(args.out, result, cells, dataset, Material(texts, judges, articles))
+    show(result)
+    if args.out:
+        print(f"report: {args.out / 'report.html'}")
+    return gate(args.gate, args.write_gate, args.margin, result) if args.gate or args.write_gate else 0
 
 
 def _plan(args: argparse.Namespace) -> Plan:
@@ -116,7 +112,8 @@ def _made_with(cells: Sequence[Any], plan: Plan) -> dict[str, Any]:
     """The conditions: those of the first system at the top, as one index has them, and those of each."""
     first = cells[0]
     return {
-        "question_file": str(plan.questions),
+        "command": shlex.join(["python", "-m", "eval", *sys.argv[1:]]),
+        "question_file": "eval/questions.jsonl" if plan.questions == DEFAULT_QUESTIONS else str(plan.questions),
         "split": plan.split or "all",
         "encoder": first.manifest["encoder"]["name"],
         "index_config": first.manifest["config"],

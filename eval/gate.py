@@ -1,0 +1,139 @@
+"""A gate for figures: a committed baseline, and exit status 1 when a run falls behind it for real.
+
+A figure has fallen when its mean lies more than the stated margin below the baseline's *and* the paired
+randomisation test over the same questions says that the difference is no chance (p < 0.05).
+
+    python -m eval run --modes full --split dev --write-gate gate.json
+    python -m eval run --modes full --split dev --gate gate.json
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from eval.stats import paired_randomisation
+from ingest.errors import PinciteError
+
+ALPHA = 0.05
+
+
+def gate(against: Path | None, write: Path | None, margin: float, result: Mapping[str, Any]) -> int:
+    """Write a baseline, hold a result against one, or both; returns the exit status.
+
+    Raises:
+        PinciteError: a margin or a baseline that cannot be used.
+    """
+    status = 0
+    if against:
+        rows = compare(read_gate(against), result, against)
+        for row in rows:
+            print(_told(row))
+        fallen = sum(row["fallen"] for row in rows)
+        status = int(fallen > 0)
+        print(f"gate: {fallen} of {len(rows)} figures have fallen" if fallen else f"gate: passed, {len(rows)} figures")
+    if write:
+        if not 0 <= margin < 1:
+            raise PinciteError(f"--margin is {margin}; it must lie between 0 and 1")
+        write_gate(write, result, margin)
+        print(f"gate written: {write}")
+    return status
+
+
+def write_gate(path: Path, result: Mapping[str, Any], margin: float) -> None:
+    """The headline figures of every system as a baseline, question by question."""
+    names = result["headline"]
+    baseline = {
+        "command": result["command"],
+        "made": result["made"],
+        "config_hash": result["config_hash"],
+        "corpus_hash": result["corpus_hash"],
+        "alpha": ALPHA,
+        "margins": dict.fromkeys(names, margin),
+        "figures": {s: {n: round(row[n]["mean"], 4) for n in names} for s, row in result["modes"].items()},
+        "per_question": {
+            system: {i: [round(row[n], 6) for n in names] for i, row in scores.items()}
+            for system, scores in result["per_question"].items()
+        },
+    }
+    text = json.dumps(baseline, indent=1)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(_one_line_a_question(text) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise PinciteError(f"{path}: cannot be written ({error.strerror})") from None
+
+
+def _one_line_a_question(text: str) -> str:
+    """Lists of numbers on one line, so that a change of one question is a change of one line."""
+    out: list[str] = []
+    for line in text.split("\n"):
+        if out and out[-1].endswith(("[", ",")) and out[-1].count("[") > out[-1].count("]"):
+            out[-1] += line.strip() if out[-1].endswith("[") else " " + line.strip()
+        else:
+            out.append(line)
+    return "\n".join(out)
+
+
+def read_gate(path: Path) -> dict[str, Any]:
+    """A baseline.
+
+    Raises:
+        PinciteError: it cannot be read or is none.
+    """
+    try:
+        baseline = json.loads(path.read_text(encoding="utf-8"))
+        names = list(baseline["margins"])
+        for scores in baseline["per_question"].values():
+            if not scores or any(len(values) != len(names) for values in scores.values()):
+                raise ValueError("a question without its figures")
+        if not all(0 <= float(m) < 1 for m in baseline["margins"].values()):
+            raise ValueError("a margin outside 0 to 1")
+    except OSError as error:
+        raise PinciteError(f"gate {path}: cannot be read ({error.strerror})") from None
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise PinciteError(f"gate {path}: not a gate ({error}); make one with --write-gate") from None
+    gate: dict[str, Any] = baseline
+    return gate
+
+
+def compare(baseline: Mapping[str, Any], result: Mapping[str, Any], path: Path) -> list[dict[str, Any]]:
+    """One row a system and measure, over the questions of the baseline that were asked now (`--limit` and its like
+    leave some out).
+
+    Raises:
+        PinciteError: a system or measure of the baseline was not run, or no question is in both.
+    """
+    rows = []
+    for system, scores in baseline["per_question"].items():
+        now = result["per_question"].get(system)
+        if now is None:
+            raise PinciteError(f"gate {path}: its system {system!r} was not run; run it with --modes")
+        shared = [i for i in scores if i in now]
+        if not shared:
+            raise PinciteError(f"gate {path}: none of its questions was asked; give the questions it was made with")
+        for n, (name, margin) in enumerate(baseline["margins"].items()):
+            if name not in next(iter(now.values())):
+                raise PinciteError(f"gate {path}: its measure {name!r} is not among those of this run")
+            before = [scores[i][n] for i in shared]
+            after = [now[i][name] for i in shared]
+            drop = math.fsum(before) / len(shared) - math.fsum(after) / len(shared)
+            p = paired_randomisation(before, after)
+            fallen = drop > float(margin) and p < float(baseline.get("alpha", ALPHA))
+            mean = math.fsum(before) / len(shared)
+            rows.append(
+                {"system": system, "measure": name, "questions": len(shared), "margin": margin}
+                | {"before": mean, "drop": drop, "p": p, "fallen": fallen}
+            )
+    return rows
+
+
+def _told(row: Mapping[str, Any]) -> str:
+    verdict = "FALLEN" if row["fallen"] else "ok"
+    return (
+        f"{verdict:6} {row['system']} {row['measure']}: {row['before']:.3f} -> {row['before'] - row['drop']:.3f} "
+        f"(margin {row['margin']}, p = {row['p']:.4f}, {row['questions']} questions)"
+    )
