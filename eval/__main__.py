@@ -1,8 +1,9 @@
-"""`python -m eval retrieve|run|beir|chroma|bench|verify|readme`: write runs, score them, refresh tables."""
+"""`python -m eval retrieve|run|answers|beir|chroma|bench|verify|collect|readme`: runs, scores, reports."""
 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import tempfile
 from pathlib import Path
@@ -62,11 +63,17 @@ def main(argv: list[str] | None = None) -> int:
     bench.add_argument("--index", type=Path, default=default_index_dir(), metavar="DIR")
     bench.add_argument("--chunks", type=int, default=0, help="grow the index to this many recombined chunks first")
     bench.add_argument("--out", type=Path, metavar="FILE.json")
+    bench.add_argument("--scoring", action="store_true", help="time the scoring of runs instead")
     bench.set_defaults(run=_bench)
 
     verify = commands.add_parser("verify", help="the judge on true and almost true claims made from the corpus")
     verify.add_argument("--out", type=Path, metavar="FILE.json")
     verify.set_defaults(run=_verify)
+
+    collect = commands.add_parser("collect", help="questions asked on the page become judged ones, one by one")
+    collect.add_argument("--feedback", type=Path, metavar="F.jsonl", help="what the page wrote (PINCITE_FEEDBACK)")
+    collect.add_argument("--out", type=Path, default=Path("collected.jsonl"), metavar="Q.jsonl")
+    collect.set_defaults(run=_collect)
 
     readme = commands.add_parser("readme", help="rewrite the README's generated tables from eval/results")
     readme.add_argument("--check", action="store_true", help="only say whether they are current")
@@ -150,16 +157,24 @@ def _bench(args: argparse.Namespace) -> int:
     from eval.bench import recombined, search_overhead
     from index.retrieve import Retriever
 
-    questions = [q.question for q in read_questions(args.questions)]
+    questions = read_questions(args.questions)
     retriever = Retriever.open(args.index)
+    if args.scoring:
+        from eval.bench_scoring import scoring_speed
+
+        return _figures(scoring_speed(retriever, questions), args.out)
     with tempfile.TemporaryDirectory() as scratch:
         if args.chunks:
             grown = recombined(retriever.index, args.chunks, Path(scratch))
             retriever = Retriever(grown, retriever.encoder, retriever.config)
-        result = search_overhead(retriever, questions)
+        result = search_overhead(retriever, [q.question for q in questions])
+    return _figures(result, args.out)
+
+
+def _figures(result: dict[str, Any], out: Path | None) -> int:
     for name, value in result["figures"].items():
         print(f"{name}: {value}")
-    _save(result, args.out)
+    _save(result, out)
     return 0
 
 
@@ -175,6 +190,19 @@ def _verify(args: argparse.Namespace) -> int:
         result = evaluate_judge(ClaimVerifier(load_encoder()), pairs, lambda done: bar.update(done - bar.n))
     print(judge_table(result))
     _save(result, args.out)
+    return 0
+
+
+def _collect(args: argparse.Namespace) -> int:
+    from eval.collect import collect, read_candidates
+
+    feedback = args.feedback or Path(os.environ.get("PINCITE_FEEDBACK", ""))
+    if not feedback.name:
+        raise PinciteError(
+            "no feedback file: name it with --feedback or PINCITE_FEEDBACK, as the page was started with"
+        )
+    added = collect(read_candidates(feedback), args.out, input, print)
+    print(f"\n{added} judged questions added -> {args.out}")
     return 0
 
 

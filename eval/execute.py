@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from index.retrieve import Retriever
 
 DEPTH_QUOTES, DEPTH_QRELS = 50, 100
-_VOLATILE = ("created", "files", "corpus")  # in a manifest: when and from where, not what
+# In a manifest: when and from where, not what, and what `corpus_hash` says already.
+_VOLATILE = ("created", "files", "corpus", "article_hashes")
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -69,13 +70,7 @@ def write_gate(path: Path, result: Mapping[str, Any], margin: float) -> None:
 
 def _one_line_a_question(text: str) -> str:
     """Lists of numbers on one line, so that a change of one question is a change of one line."""
-    out: list[str] = []
-    for line in text.split("\n"):
-        if out and out[-1].endswith(("[", ",")) and out[-1].count("[") > out[-1].count("]"):
-            out[-1] += line.strip() if out[-1].endswith("[") else " " + line.strip()
-        else:
-            out.append(line)
-    return "\n".join(out)
+    return re.sub(r"\[\s+([^\[\]]*?)\s+\]", lambda match: f"[{' '.join(match[1].split())}]", text)
 
 
 def read_gate(path: Path) -> dict[str, Any]:

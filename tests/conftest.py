@@ -87,7 +87,7 @@ def questions() -> list[Question]:
     return read_questions(DEFAULT_QUESTIONS, judged=True)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def run(index_dir: Path) -> Run:
     """Run a command as a person would, on the bundled index unless told otherwise."""
 
