@@ -11,10 +11,14 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from eval import plots
-from eval.failures import Failure
+from eval.failures import BUDGET, GRADED_TOP, TOP, Failure
 
 _MOST_FAILURES = 300
 _MOST_DUELS = 7
+_FAILED = {
+    True: f"Questions of which some evidence is not within the first {TOP} passages and {BUDGET:,} words.",
+    False: f"Questions without a relevant document among the first {GRADED_TOP}.",
+}
 
 
 def render(
@@ -44,6 +48,7 @@ def render(
         types=sorted({f.question.type for f in failures if f.question.type}),
         measured=[name for name in result["modes"][reference] if not name.startswith(("by_", "curve"))],
         breakdowns=_breakdowns(result),
+        failed=_FAILED[names[0] == "recall@5"],
         command=command,
     )
 
@@ -55,7 +60,7 @@ def _verdicts(result: Mapping[str, Any]) -> list[dict[str, Any]]:
         for pair, row in result["tests"].get(name, {}).items():
             a, b = pair.split(" | ")
             sign, systems = (-1, [b, a]) if b == result["reference"] else (1, [a, b])
-            shown = {"difference": sign * row["difference"], "p_holm": row["p_holm"]}
+            shown = {"difference": sign * row["difference"] + 0.0, "p_holm": row["p_holm"]}
             rows.setdefault(pair, {"pair": systems})[name] = shown
     return sorted(rows.values(), key=lambda row: row["pair"][0] != result["reference"])
 

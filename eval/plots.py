@@ -175,7 +175,7 @@ def _sparse(xs: Mapping[float, float]) -> list[tuple[float, float]]:
 
 def _decades(low: float, high: float) -> list[float]:
     marks = [m * 10.0**e for e in range(-2, 6) for m in (1, 2, 5)]
-    return [m for m in marks if low <= m <= high] or [round((low + high) / 2, 2)]
+    return [m for m in marks if low * 1.15 <= m <= high] or [round((low + high) / 2, 2)]
 
 
 def _quantiles(values: Sequence[float]) -> tuple[float, ...]:

@@ -109,13 +109,27 @@ def _interval(figure: Mapping[str, float] | None) -> str:
 
 def markdown(result: Mapping[str, Any]) -> str:
     """The whole report as Markdown."""
-    tests = "\n".join(
-        f"- full against {mode}: " + ", ".join(f"{name} p = {p:.4f}" for name, p in ps.items())
-        for mode, ps in result["p_against_full"].items()
-    )
     made_with = f"{result['made']}, {result['encoder']}, config {result['config_hash']}"
     head = f"{result['questions']} answerable questions, {made_with}"
-    return "\n\n".join([head, retrieval_table(result), type_table(result), tests]) + "\n"
+    parts = [head, retrieval_table(result)]
+    if next(iter(result["modes"].values()))["by_type"]:
+        parts.append(type_table(result))
+    if result["tests"]:
+        parts.append(tests_table(result))
+    if "answers" in result:
+        parts.append(answers_table({"engines": result["answers"]}))
+    return "\n\n".join(parts) + "\n"
+
+
+def tests_table(result: Mapping[str, Any]) -> str:
+    """Markdown: one row a pair of systems, difference and p of the paired test, corrected for the pairs (Holm)."""
+    names = result["headline"]
+    lines = ["| difference | " + " | ".join(names) + " |", "|---" * (len(names) + 1) + "|"]
+    for pair in result["tests"][names[0]]:
+        rows = [result["tests"][name][pair] for name in names]
+        cells = [f"{row['difference']:+.3f} (p = {row['p_holm']:.4f})" for row in rows]
+        lines.append(f"| {pair.replace(' | ', ' - ')} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
 
 
 def render_readme(readme: str) -> str:
