@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,26 +22,27 @@ from ingest.errors import PinciteError
 ALPHA = 0.05
 
 
-def gate(against: Path | None, write: Path | None, margin: float, result: Mapping[str, Any]) -> int:
-    """Write a baseline, hold a result against one, or both; returns the exit status.
+def check(baseline: Mapping[str, Any], path: Path, systems: Collection[str], ids: Collection[str]) -> None:
+    """Whether a run of these systems over these questions can be held against a baseline, before it starts.
 
     Raises:
-        PinciteError: a margin or a baseline that cannot be used.
+        PinciteError: a system of the baseline will not be run, or none of its questions asked.
     """
-    status = 0
-    if against:
-        rows = compare(read_gate(against), result, against)
-        for row in rows:
-            print(_told(row))
-        fallen = sum(row["fallen"] for row in rows)
-        status = int(fallen > 0)
-        print(f"gate: {fallen} of {len(rows)} figures have fallen" if fallen else f"gate: passed, {len(rows)} figures")
-    if write:
-        if not 0 <= margin < 1:
-            raise PinciteError(f"--margin is {margin}; it must lie between 0 and 1")
-        write_gate(write, result, margin)
-        print(f"gate written: {write}")
-    return status
+    for system, scores in baseline["per_question"].items():
+        if system not in systems:
+            raise PinciteError(f"gate {path}: its system {system!r} is not run here; see its command for the modes")
+        if not any(i in ids for i in scores):
+            raise PinciteError(f"gate {path}: none of its questions is asked; give those that it was made with")
+
+
+def hold(baseline: Mapping[str, Any], result: Mapping[str, Any]) -> int:
+    """Print how every figure stands against the baseline; returns the exit status, 1 when one has fallen."""
+    rows = compare(baseline, result)
+    for row in rows:
+        print(_told(row))
+    fallen = sum(row["fallen"] for row in rows)
+    print(f"gate: {fallen} of {len(rows)} figures have fallen" if fallen else f"gate: passed, {len(rows)} figures")
+    return int(fallen > 0)
 
 
 def write_gate(path: Path, result: Mapping[str, Any], margin: float) -> None:
@@ -95,30 +96,21 @@ def read_gate(path: Path) -> dict[str, Any]:
     return gate
 
 
-def compare(baseline: Mapping[str, Any], result: Mapping[str, Any], path: Path) -> list[dict[str, Any]]:
+def compare(baseline: Mapping[str, Any], result: Mapping[str, Any]) -> list[dict[str, Any]]:
     """One row a system and measure, over the questions of the baseline that were asked now (`--limit` and its like
-    leave some out).
-
-    Raises:
-        PinciteError: a system or measure of the baseline was not run, or no question is in both.
+    leave some out). A measure that the run does not have counts as zero.
     """
     rows = []
     for system, scores in baseline["per_question"].items():
-        now = result["per_question"].get(system)
-        if now is None:
-            raise PinciteError(f"gate {path}: its system {system!r} was not run; run it with --modes")
+        now = result["per_question"][system]
         shared = [i for i in scores if i in now]
-        if not shared:
-            raise PinciteError(f"gate {path}: none of its questions was asked; give the questions it was made with")
         for n, (name, margin) in enumerate(baseline["margins"].items()):
-            if name not in next(iter(now.values())):
-                raise PinciteError(f"gate {path}: its measure {name!r} is not among those of this run")
             before = [scores[i][n] for i in shared]
-            after = [now[i][name] for i in shared]
-            drop = math.fsum(before) / len(shared) - math.fsum(after) / len(shared)
+            after = [now[i].get(name, 0.0) for i in shared]
+            mean = math.fsum(before) / len(shared)
+            drop = mean - math.fsum(after) / len(shared)
             p = paired_randomisation(before, after)
             fallen = drop > float(margin) and p < float(baseline.get("alpha", ALPHA))
-            mean = math.fsum(before) / len(shared)
             rows.append(
                 {"system": system, "measure": name, "questions": len(shared), "margin": margin}
                 | {"before": mean, "drop": drop, "p": p, "fallen": fallen}

@@ -13,7 +13,6 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
 from typing import Any
 
 FOUND = 0.9
@@ -176,17 +175,23 @@ class Judge:
 
     def sees_within(self, group: int, hits: Sequence[Span], budget: int) -> bool:
         """Whether a quote of the group is found within so many words, the last hit cut short."""
-        return found(self.groups[group], self._within(hits, self._read(hits), budget))
+        return found(self.groups[group], self._within(hits, self._read(hits, budget), budget))
 
     def recall_at_words(self, hits: Sequence[Span], budget: int) -> float:
         """Recall of what a reader has seen after `budget` words, the last hit cut short."""
-        return self._recall_within(hits, self.found_after(hits), self._read(hits), budget)
+        return self._recall_within(hits, self.found_after(hits), self._read(hits, budget), budget)
 
-    def _read(self, hits: Sequence[Span]) -> list[int]:
-        return list(accumulate(self._texts.words(hit) for hit in hits))
+    def _read(self, hits: Sequence[Span], most: int) -> list[int]:
+        """Words read by the end of each hit, up to the one that goes beyond `most`."""
+        read: list[int] = []
+        for hit in hits:
+            read.append(self._texts.words(hit) + (read[-1] if read else 0))
+            if read[-1] > most:
+                break
+        return read
 
     def _recall_within(self, hits: Sequence[Span], after: list[float], read: list[int], budget: int) -> float:
-        """`after`: what `found_after` says; `read`: words read by the end of each hit."""
+        """`after`: what `found_after` says; `read`: what `_read` does."""
         whole = bisect_right(read, budget)
         if not any(n == whole + 1 for n in after):  # the hit that is cut short makes no difference
             return _share(after, whole)
@@ -220,7 +225,7 @@ class Judge:
 
     def measures(self, hits: Sequence[Span]) -> dict[str, float]:
         """Every measure of a run, by name."""
-        after, read = self.found_after(hits), self._read(hits)
+        after, read = self.found_after(hits), self._read(hits, BUDGETS[-1])
         precision, iou = self.precision_iou(hits[:5])
         return {
             **{f"recall@{k}": _share(after, k) for k in (1, 3, 5, 10, 20)},

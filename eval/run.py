@@ -136,12 +136,17 @@ def score_cells(
     return per_system
 
 
-def score_engines(
-    cells: Sequence[Cell], dataset: Dataset, texts: SourceTexts, passages: Mapping[str, str]
-) -> dict[str, Any]:
-    """What `eval answers` says of each engine, by system; `passages`: the text retrieved for each question."""
+def score_engines(cells: Sequence[Cell], dataset: Dataset, texts: SourceTexts) -> dict[str, Any]:
+    """What `eval answers` says of each engine, by system; its upper bound reads the five best hits of the
+    system that the others are held against.
+    """
     from eval.answers import score_answers
 
+    searched = {cell.system.name: cell.results for cell in cells if not cell.system.engine}
+    best = searched[reference(searched)]
+    passages = {
+        q.id: "\n".join(texts.text(*hit[:3]) for hit in best[q]["hits"][:5]) for q in dataset.questions if q.answerable
+    }
     return {
         cell.system.name: score_answers(
             texts, dataset.questions, {q.id: cell.results[q] for q in dataset.questions}, passages

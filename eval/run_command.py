@@ -53,9 +53,11 @@ def add_arguments(run: argparse.ArgumentParser) -> None:
 def run_command(args: argparse.Namespace) -> int:
     """Read and check everything, do what is not done yet, score, report."""
     plan = _plan(args)
+    if not 0 <= args.margin < 1:
+        raise PinciteError(f"--margin is {args.margin}; it must lie between 0 and 1")
     from eval.cache import default_cache
     from eval.execute import fill, prepare
-    from eval.gate import gate
+    from eval.gate import check, hold, read_gate, write_gate
     from eval.inputs import narrowed, read_dataset
     from eval.metrics import SourceTexts
     from eval.output import Material, write_report
@@ -63,24 +65,30 @@ def run_command(args: argparse.Namespace) -> int:
     from eval.terminal import show
     from index.store import open_index
 
+    baseline = read_gate(args.gate) if args.gate else None
     dataset = narrowed(read_dataset(plan.questions, plan.qrels, plan.split), plan.ids, plan.type, plan.limit)
     cells = prepare(plan, dataset, args.cache or default_cache())
+    if baseline:
+        names = [c.system.name for c in cells if not c.system.engine]
+        check(baseline, args.gate, names, {q.id for q in dataset.questions if q.answerable})
     articles = open_index(cells[0].root).articles
     texts = SourceTexts({a.article_id: a.text for a in articles.values()})
     judges = check_quotes(dataset, texts)
     done = fill(cells, dataset.questions)
     wanted = sum(q.answerable or bool(c.system.engine) for c in cells for q in dataset.questions)
     print(f"{done} of {wanted} results made now, {wanted - done} were there already", file=sys.stderr)
-    per_system = score_cells(cells, dataset, texts, judges)
-    result = summary(per_system, dataset.questions) | _made_with(cells, plan)
+    result = summary(score_cells(cells, dataset, texts, judges), dataset.questions) | _made_with(cells, plan)
     if plan.engines:
-        result["answers"] = score_engines(cells, dataset, texts, {})
+        result["answers"] = score_engines(cells, dataset, texts)
     if args.out:
         write_report(args.out, result, cells, dataset, Material(texts, judges, articles))
     show(result)
     if args.out:
         print(f"report: {args.out / 'report.html'}")
-    return gate(args.gate, args.write_gate, args.margin, result) if args.gate or args.write_gate else 0
+    if args.write_gate:
+        write_gate(args.write_gate, result, args.margin)
+        print(f"gate written: {args.write_gate}")
+    return hold(baseline, result) if baseline else 0
 
 
 def _plan(args: argparse.Namespace) -> Plan:

@@ -118,12 +118,12 @@ HOSTILE = 'What is <img src=x onerror=alert(1)> & "dropout" </script>?'
 
 @pytest.fixture(scope="module")
 def reported(tmp_path_factory: pytest.TempPathFactory, run: Run, questions: list[Question]) -> Path:
-    """A folder with the report (`out`) of a tenth of the questions and a hostile one, its cache and a gate."""
+    """A folder with the report (`out`) of a twentieth of the questions and a hostile one, its cache and a gate."""
     folder = tmp_path_factory.mktemp("report")
     asked = folder / "q.jsonl"
     quote = questions[0].evidence[0][0]
     hostile = {"id": "x<y", "question": HOSTILE, "type": "<b>odd</b>", "evidence": [[quote]]}
-    rows = [*(dict(q.record) for q in questions[::10]), hostile]
+    rows = [*(dict(q.record) for q in questions[::20]), hostile]
     asked.write_text("".join(json.dumps(r) + "\n" for r in rows), encoding="utf-8")
     done = run(
         "-m", "eval", "run", "--questions", str(asked), "--engines", "extractive",
@@ -187,14 +187,14 @@ def test_a_real_fall_fails_the_gate_and_a_small_or_chance_one_does_not(reported:
     worse.write_text(json.dumps(baseline))
     failed = run(*command, "--modes", "bm25", "--gate", str(worse))
     assert failed.returncode == 1 and "FALLEN bm25 recall@5" in failed.stdout
-    one_clear_line(run(*command, "--modes", "full", "--gate", str(worse)), "'bm25' was not run")
+    one_clear_line(run(*command, "--modes", "full", "--gate", str(worse)), "'bm25' is not run")
     (folder / "broken.json").write_text("{}")
     one_clear_line(run(*command, "--modes", "full", "--gate", str(folder / "broken.json")), "--write-gate")
 
     def fallen(before: list[float], after: list[float], margin: float) -> bool:
         gate = {"margins": {"recall@5": margin}, "per_question": {"s": {str(n): [v] for n, v in enumerate(before)}}}
         now = {"per_question": {"s": {str(n): {"recall@5": v} for n, v in enumerate(after)}}}
-        return bool(compare(gate, now, Path("g"))[0]["fallen"])
+        return bool(compare(gate, now)[0]["fallen"])
 
     assert fallen([1.0] * 40, [1.0] * 20 + [0.0] * 20, 0.02)
     assert not fallen([1.0] * 40, [1.0] * 20 + [0.0] * 20, 0.6)  # within the margin
