@@ -27,7 +27,7 @@ NAMED = "UTF-8 text, Markdown, HTML, PDF, DOCX or JSONL"
 _HTML = re.compile(
     rb"\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE | re.DOTALL
 )
-_RECORD = re.compile(rb'\s*\{\s*"[^"\n]{1,80}"\s*:')
+_RECORD = re.compile(rb'\s*\{[ \t]*"[^"\n]{1,80}"[ \t]*:')
 _ZIP = b"PK\x03\x04"
 
 
@@ -82,7 +82,7 @@ def tell_format(head: bytes, path: Path) -> str:
     if _HTML.match(text):
         return "html"
     named = SUFFIXES.get(path.suffix.lower(), "text")
-    if named == "jsonl" or (path.suffix.lower() != ".md" and _RECORD.match(text) and b'"text"' in text):
+    if named == "jsonl" or (_RECORD.match(text) and b'"text"' in text):
         return "jsonl"
     return "html" if named == "html" else "text"
 

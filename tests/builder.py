@@ -38,6 +38,32 @@ def tiny_encoder(folder: Path) -> Path:
     return folder / "encoder"
 
 
+def multilingual_encoder(folder: Path, texts: list[str]) -> Path:
+    """A real model of the kind that knows many languages (XLM-RoBERTa, Unigram pieces), tiny, with random weights."""
+    import torch
+    from sentence_transformers import SentenceTransformer, models
+    from tokenizers import Tokenizer, pre_tokenizers, processors, trainers
+    from tokenizers.models import Unigram
+    from transformers import PreTrainedTokenizerFast, XLMRobertaConfig, XLMRobertaModel
+
+    pieces = Tokenizer(Unigram())
+    pieces.pre_tokenizer = pre_tokenizers.Metaspace()
+    special = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
+    pieces.train_from_iterator(
+        texts, trainers.UnigramTrainer(vocab_size=400, special_tokens=special, unk_token="<unk>", show_progress=False)
+    )
+    pieces.post_processor = processors.TemplateProcessing("<s> $A </s>", special_tokens=[("<s>", 0), ("</s>", 2)])
+    names = dict(zip(("bos_token", "pad_token", "eos_token", "unk_token", "mask_token"), special, strict=True))
+    PreTrainedTokenizerFast(tokenizer_object=pieces, model_max_length=512, **names).save_pretrained(folder / "xlmr")
+    torch.manual_seed(3)
+    sizes = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 64}
+    config = XLMRobertaConfig(vocab_size=pieces.get_vocab_size(), max_position_embeddings=514, **sizes)
+    XLMRobertaModel(config).save_pretrained(folder / "xlmr")
+    xlmr = models.Transformer(str(folder / "xlmr"))
+    SentenceTransformer(modules=[xlmr, models.Pooling(32)], device="cpu").save(str(folder / "multilingual"))
+    return folder / "multilingual"
+
+
 def build(corpus: Path, out: Path, encoder: Path) -> None:
     """One build with a model from a path."""
     build_index([corpus], out, IndexConfig(encoder=str(encoder)))

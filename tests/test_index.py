@@ -29,6 +29,7 @@ from index.retrieve import Retriever, _fuse
 from index.store import build_lock, open_index
 from ingest.errors import QuestionError, StoreError
 from ingest.text import fold
+from tests.builder import multilingual_encoder
 from tests.conftest import Run, one_clear_line
 from tests.test_untrusted_index import altered_manifest
 
@@ -139,6 +140,27 @@ def test_the_language_of_a_corpus_chooses_the_stemmer(tmp_path: Path, encoder: S
         assert [h.chunk.source for h in retriever.search(question, 1, "bm25").hits] == [source]
     assert stemmer_of(["短い文章です。" * 20]) == ""
     assert stemmer_of(["xyz"]) == stemmer_of([]) == "english"
+
+
+def test_a_multilingual_encoder_works_by_name(tmp_path: Path, run: Run) -> None:
+    texts = {
+        "ofen.txt": "Brennöfen\n\nDer Brennofen muss langsam abkühlen, sonst reißen die Scherben der großen Gefäße.",
+        "four.txt": "Le four\n\nLe four doit refroidir lentement, sinon la terre cuite se fend et les pots éclatent.",
+    }
+    (tmp_path / "corpus").mkdir()
+    for name, text in texts.items():
+        (tmp_path / "corpus" / name).write_text(text, encoding="utf-8")
+    model = str(multilingual_encoder(tmp_path, list(texts.values())))
+    where = ("--corpus", str(tmp_path / "corpus"), "--out", str(tmp_path / "out"))
+    assert run("-m", "index", "build", *where, "--encoder", model).returncode == 0
+    retriever = Retriever.open(tmp_path / "out")
+    for chunk in retriever.index.chunks:
+        hit = retriever.search(passage_text(chunk), 1).hits[0]
+        assert hit.chunk == chunk and hit.stages["dense"][1] > 0.999 and hit.stages["late"][0] == 1
+    folded = fold(texts["ofen.txt"].split("\n\n")[1])
+    alone = retriever.encoder.encode_query(folded)
+    ((_n, among),) = retriever.encoder.encode_passages([folded], 256)
+    assert np.allclose(alone.vector, among.vector, atol=1e-5) and np.array_equal(alone.token_ids, among.token_ids)
 
 
 def test_late_interaction_is_the_weighted_mean_of_best_cosines(retriever: Retriever) -> None:
