@@ -80,7 +80,7 @@ def _charts(result: Mapping[str, Any], times: Mapping[str, Sequence[float]]) -> 
     if by_type:
         charts.append(_chart(f"{first} by type of question", plots.bars(by_type, first)))
     if times:
-        charts.append(_chart("Time a question takes", plots.boxes(times)))
+        charts.append(_chart("Time a question took when first searched", plots.boxes(times)))
     if answers := result.get("answers"):
         curves = {name: row["risk_coverage"] for name, row in answers.items()}
         charts.append(_chart("Risk when only the surest are answered", plots.risk(curves), list(curves)))
