@@ -52,6 +52,7 @@ def main() -> int:
 
 def measure(work: Path, python: str) -> dict[str, Any]:
     """Install and start twice, the first time without an index; seconds of each step."""
+    load = os.getloadavg()[0]
     work.chmod(0o755)
     app, env = work / "app", work / "env"
     folders = {"HOME": work / "home", "TMPDIR": work / "tmp", "PINCITE_DATA": work / "data"}
@@ -112,6 +113,7 @@ def measure(work: Path, python: str) -> dict[str, Any]:
             "warm start to index loaded, s": round(warm["ready"], 1),
             "warm start to first answer, s": round(warm["answer"], 1),
             "files written beside the data folder": len(beside),
+            "load average before": round(load, 1),
         },
     }
 
