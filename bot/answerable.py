@@ -17,6 +17,7 @@ import numpy as np
 from bot.asked import Asked, asked, holds
 from bot.evidence import Evidence
 from bot.values import Citation
+from bot.words import rarity
 from index.encode import Encoded, Encoder
 from index.lexical import stems
 from index.retrieve import Retrieval
@@ -24,14 +25,21 @@ from index.store import Index
 from ingest.text import fold
 
 ANSWERS = 0.8  # `answer_score` at or above which the evidence counts as an answer
-NEAR = 0.73  # `nearness` at or above which anything counts as retrieved
+NEAR = 0.69  # `nearness` at or above which anything counts as retrieved
 _SAME_QUESTION = 0.65  # coverage of the query by a question of the source that asks the same
 _BOUND = 0.6  # coverage of the rest of the question where a name stands, relative to the best place anywhere
 _SHORT_QUERY, _FAR, _WEIGHTY = 8, 0.36, 0.08  # content words; cosine; share of the query's weight
+_VERY_FAR = 0.25  # the same for common words
+_RARE = 0.4  # `rarity` from which a word says something by itself
+_STRANGE_NAME = 0.6  # cosine below which a name that the corpus lacks is nobody it knows
+_PROPOSITION = re.compile(  # a question that asks whether something is so
+    r"^(?:(?:so|and|but|ok|okay|well),? )?"
+    r"(?:is|are|was|were|do|does|did|can|could|will|would|should|has|have|had|must)\b"
+)
 _ABOUT_TEXTS = frozenset(
     stems(
         "article guide section page text author blog post example mention end according question answer list name "
-        "document tell show explain describe"
+        "document tell show explain describe whom whose both option idea"
     )
 )
 _DENSE, _LENGTH = 0.23, 0.12  # weights beside late interaction, fitted on two corpora (eval/LOG.md)
@@ -64,6 +72,7 @@ class Answerability:
         self._light = encoder.light_tokens()
         articles = index.articles.values()
         self._names = title_names([a.title for a in articles], (a.text[a.start : a.end] for a in articles))
+        self._vocabulary, self._language = index.store.vocabulary, index.language
 
     def nearness(self, retrieval: Retrieval) -> float:
         """How near the passages are to the query: the best late-interaction and dense cosines, and the logarithm of
@@ -92,12 +101,13 @@ class Answerability:
         named = _names(question) | (set(stems(question)) & self._names)
         merely = _merely_asked(question, evidence, best @ weights)
         bound = self._binding(query, evidence, covered, weights, named)
-        wanted = asked(question)
-        if not wanted:
-            return min(merely, bound, 0.5 if self._missing(query, evidence, best, weights) else 1.0)
+        strange = self._stranger(question, query, best) or self._missing(query, evidence, best, weights)
         places = covered @ weights
-        kinds = [_best_place(kind, evidence, around, places / places.max(), named) for kind in wanted]
-        return min(merely, bound, float(np.mean(kinds)))
+        if not strange and _PROPOSITION.match(fold(question).lower()):
+            strange = self._unsaid(query, covered[int(places.argmax())], weights, named)
+        wanted = asked(question)
+        kinds = [_best_place(kind, evidence, around, places / places.max(), question, named) for kind in wanted]
+        return min(merely, bound, 0.5 if strange else 1.0, float(np.mean(kinds)) if kinds else 1.0)
 
     def _content(self, query: Encoded) -> list[int]:
         """Places of the query's tokens that are neither punctuation, function words nor special."""
@@ -145,34 +155,67 @@ class Answerability:
                 words.append((piece, [place]))
         return words
 
-    def _missing(self, query: Encoded, evidence: Sequence[Evidence], best: np.ndarray, weights: np.ndarray) -> str:
-        """A word of a short query that no evidence has or comes near to in meaning, or an empty string.
+    def _stranger(self, question: str, query: Encoded, best: np.ndarray) -> str:
+        """A name of the question that stands nowhere in the corpus and has nothing like it in the evidence, or an
+        empty string: what is said of others is no answer about it.
+        """
+        near = best.max(axis=0)
+        names = _names(question)
+        for word, places in self._words(query):
+            strange = not any(s in self._vocabulary for s in stems(word, self._language))
+            if strange and set(stems(word)) & names and near[places].mean() < _STRANGE_NAME:
+                return word
+        return ""
 
-        Only words that the encoder knows whole count, so that a typo is not taken for a missing subject, and only in
-        queries of up to eight content words: longer ones describe more than they name.
+    def _missing(self, query: Encoded, evidence: Sequence[Evidence], best: np.ndarray, weights: np.ndarray) -> str:
+        """A telling word of a short query that no evidence has or comes near to in meaning, or an empty string.
+        Queries of more than eight content words describe more than they name.
+        """
+        near = best.max(axis=0)
+        known = set(stems(" ".join({f"{e.chunk.article} {e.chunk.section} {e.chunk.text}" for e in evidence})))
+        for word, place, rare in self._telling(query, weights):
+            if near[place] < _FAR and rare >= _RARE and not set(stems(word)) & (known | _ABOUT_TEXTS):
+                return word
+        return ""
+
+    def _unsaid(self, query: Encoded, covered: np.ndarray, weights: np.ndarray, named: Collection[str]) -> str:
+        """A telling word, other than a name, that the best place does not come near to, or an empty string; `covered`
+        (query tokens,) is that place's best cosine with each token of the query.
+        """
+        for word, place, rare in self._telling(query, weights):
+            far = covered[place] < (_FAR if rare >= _RARE else _VERY_FAR)
+            if far and not set(stems(word)) & (set(named) | _ABOUT_TEXTS):
+                return word
+        return ""
+
+    def _telling(self, query: Encoded, weights: np.ndarray) -> list[tuple[str, int, float]]:
+        """The words that a short query turns on, each with its token's place and its rarity; none of a long one.
+
+        Only words that the encoder knows whole count, so that a typo is not taken for a missing subject.
         """
         content = set(self._content(query))
         words = [(word, places) for word, places in self._words(query) if places[0] in content]
         if len(words) > _SHORT_QUERY:
-            return ""
-        near = best.max(axis=0)
-        known = set(stems(" ".join({f"{e.chunk.article} {e.chunk.section} {e.chunk.text}" for e in evidence})))
-        for word, places in words:
-            stem = set(stems(word))
-            if len(places) > 1 or len(word) <= 3 or not stem or stem & (known | _ABOUT_TEXTS):
-                continue
-            if near[places[0]] < _FAR and weights[places[0]] >= _WEIGHTY:
-                return word
-        return ""
+            return []
+        return [
+            (word, places[0], min(map(rarity, stems(word)), default=0.0))
+            for word, places in words
+            if len(places) == 1 and len(word) > 3 and weights[places[0]] >= _WEIGHTY and not word.endswith("ly")
+        ]
 
 
 def _best_place(
-    kind: Asked, evidence: Sequence[Evidence], around: Sequence[Sequence[int]], covered: np.ndarray, named: set[str]
+    kind: Asked,
+    evidence: Sequence[Evidence],
+    around: Sequence[Sequence[int]],
+    covered: np.ndarray,
+    question: str,
+    named: set[str],
 ) -> float:
     score = 0.0
     for n, piece in enumerate(evidence):
         text = piece.text if kind.kind == "label" else piece.clean  # a label may be the number of an item
-        if not holds(text, kind) and not (kind.kind == "count" and _lists(evidence, n, kind)):
+        if not holds(text, kind, question) and not (kind.kind == "count" and _lists(evidence, n, kind)):
             continue
         share = 1.0
         if named:

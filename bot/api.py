@@ -190,11 +190,10 @@ class Api:
         }
 
     def _pipeline(self) -> "Pipeline":
-        pipeline = self._service.pipeline
-        if pipeline is None:
+        if self._service.pipeline is None:
             advice = "" if self._service.failed else " Try again in a moment."
             raise PinciteError(f"not ready: {self._service.state}{advice}")
-        return pipeline
+        return self._service.pipeline
 
 
 def _one_of(name: str, value: object, choices: Any) -> None:

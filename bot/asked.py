@@ -39,7 +39,7 @@ _KINDS: dict[str, tuple[str, str]] = {
         r"[=∑√∏∫≈≤≥^]|\bO\s?\(|\\frac|\bdivided by\b|\b(?:sum|ratio|mean) of\b|\w\s?/\s?[\w(]",
     ),
     "label": (
-        rf"\b(?:what|which|where|how|show|give|tell|list)\b.*\b(?:{_LABEL})\s?#?(\d+)\b",
+        rf"\b(?:what|which|where|how|show|give|tell|list)\b.*\b(?:{_LABEL})s?\s?#?(\d+)\b",
         rf"(?:\b(?:{_LABEL})\s?#?|^\s*){{of}}\b",
     ),
     "money": (
@@ -125,15 +125,17 @@ def asked(question: str) -> tuple[Asked, ...]:
     return tuple(dict.fromkeys(special or found))
 
 
-def holds(text: str, wanted: Asked) -> bool:
-    """Whether the text holds a thing of the wanted kind."""
+def holds(text: str, wanted: Asked, question: str = "") -> bool:
+    """Whether the text holds a thing of the wanted kind; a name that the `question` itself has is not one asked for."""
     plain = fold(text)
     if wanted.kind == "count":
         return _counted(plain, wanted.of)
     if wanted.kind == "number" and wanted.of and not set(stems(wanted.of)) & set(stems(plain)):
         return False
     form = _KINDS[wanted.kind][1].replace("{of}", re.escape(wanted.of.rstrip("s")))
-    return bool(re.search(form, plain, re.IGNORECASE | re.MULTILINE))
+    found = re.finditer(form, plain, re.IGNORECASE | re.MULTILINE)
+    asked_about = set(stems(question)) if wanted.kind == "person" else set()
+    return any(not asked_about or set(stems(m.group())) - asked_about for m in found)
 
 
 def _counted(text: str, of: str) -> bool:

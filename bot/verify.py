@@ -1,9 +1,8 @@
 """Does the evidence say so? A verdict on a text, from the encoder's own word vectors and from what the words are.
 
 Every sentence is compared with the sources (`bot.grounding`); a weighted sum of the figures is the log odds
-that it is not supported, and the odds of a text's sentences add up, softly: a long answer has more chances to
-be wrong. The weights come from `python -m eval.fit_verify`. Nothing is generated and no model beyond the
-encoder is needed.
+that it is not supported, and the odds of a text's sentences add up: a long answer has more chances to be wrong.
+The weights come from `python -m eval.fit_verify`. Nothing is generated and no model beyond the encoder is needed.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ from ingest.text import fold, sentence_spans, squeeze
 
 WEIGHTS = Path(__file__).with_name("verify_weights.json")
 SUPPORTED = 0.5  # a text at or above this score counts as supported
-SHARPNESS = 3.0  # of the sum over sentences: 1 adds their odds, more leans to the worst sentence
+SEVERAL = 0.6  # log odds by which a text of several sentences must fail more clearly than a single one
 MAX_TOKENS = 256
 _LONGEST = 90  # words of one piece of text
 _DOUBTFUL = 0.5  # a word at or above this doubt is named as unsupported
@@ -153,10 +152,11 @@ def log_odds(values: np.ndarray) -> float:
 
 
 def combined_score(odds: Sequence[float]) -> float:
-    """Score in 0..1 of a text whose sentences have these log odds against them; higher is better."""
-    scaled = SHARPNESS * np.asarray(odds, dtype=np.float64)
-    top = scaled.max()
-    total = (top + np.log(np.exp(scaled - top).sum())) / SHARPNESS
+    """Score in 0..1 of a text whose sentences have these log odds against them; higher is better. The odds of the
+    sentences add up: each is a further chance to be wrong.
+    """
+    total = float(np.logaddexp.reduce(np.asarray(odds, dtype=np.float64)))
+    total -= SEVERAL * (len(odds) > 1)
     return float(1.0 / (1.0 + np.exp(np.clip(total, -50.0, 50.0))))
 
 

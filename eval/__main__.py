@@ -67,6 +67,7 @@ def main(argv: list[str] | None = None) -> int:
     bench.set_defaults(run=_bench)
 
     verify = commands.add_parser("verify", help="the judge on true and almost true claims made from the corpus")
+    verify.add_argument("--claims", type=Path, metavar="C.jsonl", help='claims with "supported": true or false instead')
     verify.add_argument("--out", type=Path, metavar="FILE.json")
     verify.set_defaults(run=_verify)
 
@@ -181,14 +182,20 @@ def _figures(result: dict[str, Any], out: Path | None) -> int:
 def _verify(args: argparse.Namespace) -> int:
     from tqdm import tqdm
 
-    from bot.claims import ClaimVerifier
-    from eval.verify import evaluate_judge, judge_table, load_pairs
+    from bot.claims import ClaimVerifier, read_claims
+    from eval.report import labelled_table
+    from eval.verify import evaluate_judge, evaluate_labelled, judge_table, load_pairs
     from index.encode import load_encoder
 
-    pairs = load_pairs()
-    with tqdm(total=len(pairs), unit="pair", disable=not sys.stderr.isatty()) as bar:
-        result = evaluate_judge(ClaimVerifier(load_encoder()), pairs, lambda done: bar.update(done - bar.n))
-    print(judge_table(result))
+    rows = read_claims(args.claims) if args.claims else []
+    pairs = [] if rows else load_pairs()
+    verifier = ClaimVerifier(load_encoder())
+    with tqdm(total=len(rows or pairs), unit="claim", disable=not sys.stderr.isatty()) as bar:
+        if rows:
+            result = evaluate_labelled(verifier, rows, lambda done: bar.update(done - bar.n))
+        else:
+            result = evaluate_judge(verifier, pairs, lambda done: bar.update(done - bar.n))
+    print(labelled_table(result) if rows else judge_table(result))
     _save(result, args.out)
     return 0
 

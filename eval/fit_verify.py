@@ -47,7 +47,7 @@ class _Remembering:
     def __init__(self, encoder: Encoder) -> None:
         self._encoder, self._known = encoder, dict[str, Encoded]()
         self.source, self.dimension = encoder.source, encoder.dimension
-        self.encode_query, self.light_tokens = encoder.encode_query, encoder.light_tokens
+        self.encode_query, self.light_tokens, self.knows = encoder.encode_query, encoder.light_tokens, encoder.knows
         self._names: dict[int, str] = {}
 
     def token_text(self, token_id: int) -> str:

@@ -85,6 +85,22 @@ def _risk(curve: Sequence[Sequence[float]], share: float) -> float:
     return next((risk for coverage, risk in curve if coverage >= share), float("nan"))
 
 
+def labelled_table(result: Mapping[str, Any]) -> str:
+    """The figures of `evaluate_labelled` as Markdown."""
+    lines = [
+        f"{result['claims']} claims, {result['unsupported']} of them unsupported",
+        "",
+        "| figure | value |",
+        "|---|---|",
+    ]
+    lines += [f"| {n} | {f['mean']:.3f} [{f['low']:.3f}, {f['high']:.3f}] |" for n, f in result["figures"].items()]
+    lines += [
+        f"| called unsupported: {kind} ({row['count']}) | {row['share']:.3f} |"
+        for kind, row in result["called_unsupported"].items()
+    ]
+    return "\n".join(lines)
+
+
 def verify_table(result: Mapping[str, Any]) -> str:
     """Markdown: one row a kind of pair of the articles that were not fitted on, after the figures over all."""
     held = result["held_out"]
@@ -151,6 +167,8 @@ def render_readme(readme: str) -> str:
 def _table(result: Mapping[str, Any]) -> str:
     if "engines" in result:
         return answers_table(result)
+    if "called_unsupported" in result:
+        return labelled_table(result)
     if "held_out" in result and "threshold" in result:
         return verify_table(result)
     if "modes" in result:

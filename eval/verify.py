@@ -1,13 +1,15 @@
 """How well the judge tells claims that the articles support from claims that they almost support.
 
 Pairs come from `eval.pairs`. Those of every second article served to fit the weights; the figures that count
-are those of the other articles.
+are those of the other articles. `evaluate_labelled` scores any claims that people have labelled;
+`judged_answers.jsonl` holds 220 answers in the manner of language models, written and labelled by hand.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -19,6 +21,7 @@ from eval.pairs import Claim, corpus_pairs
 from eval.stats import SEED
 from index.config import DEFAULT_CORPUS, IndexConfig
 from ingest.chunk import chunk_articles
+from ingest.errors import QuestionError
 from ingest.load import load_corpus
 
 
@@ -48,6 +51,59 @@ def evaluate_judge(
         **{
             name: figures([p for p, k in zip(pairs, keep, strict=True) if k], np.array(scores)[np.array(keep)])
             for name, keep in parts.items()
+        },
+    }
+
+
+def evaluate_labelled(
+    verifier: ClaimVerifier, rows: Sequence[Mapping[str, Any]], progress: Callable[[int], None] | None = None
+) -> dict[str, Any]:
+    """AUROC, and precision, recall and F1 of the unsupported class at the judge's own threshold, with 95 % intervals;
+    for each kind of row the share that was called unsupported.
+
+    Raises:
+        QuestionError: a row without a boolean "supported", or only one of both labels.
+    """
+    if lacking := [str(r["id"]) for r in rows if not isinstance(r.get("supported"), bool)]:
+        raise QuestionError(f'{len(lacking)} claims have no "supported": true or false, the first is {lacking[0]!r}')
+    bad = np.array([not r["supported"] for r in rows])
+    if bad.all() or not bad.any():
+        raise QuestionError("all claims have the same label: both supported and unsupported ones are needed")
+    scores = []
+    for n, row in enumerate(rows, 1):
+        contexts = [row["context"]] if isinstance(row["context"], str) else row["context"]
+        scores.append(verifier.check(row["claim"], contexts).score)
+        if progress:
+            progress(n)
+    known = np.array(scores)
+    flagged = known < SUPPORTED
+
+    def measures(at: np.ndarray) -> list[float]:
+        b, f = bad[at], flagged[at]
+        hit = float((b & f).sum())
+        return [
+            auroc(known[at][~b], known[at][b]) if b.any() and not b.all() else 0.5,
+            hit / max(1, int(f.sum())),
+            hit / max(1, int(b.sum())),
+            2 * hit / max(1, int(f.sum() + b.sum())),
+        ]
+
+    rng = np.random.default_rng(SEED)
+    drawn = [measures(rng.integers(0, len(rows), len(rows))) for _ in range(1000)]
+    low, high = np.percentile(drawn, [2.5, 97.5], axis=0)
+    names = ("AUROC", "precision", "recall", "F1")
+    kinds = np.array([str(r.get("kind") or ("supported" if r["supported"] else "unsupported")) for r in rows])
+    return {
+        "made": date.today().isoformat(),
+        "claims": len(rows),
+        "unsupported": int(bad.sum()),
+        "figures": {
+            name: {"mean": round(m, 4), "low": round(float(a), 4), "high": round(float(b), 4)}
+            for name, m, a, b in zip(names, measures(np.arange(len(rows))), low, high, strict=True)
+        },
+        "called_unsupported": {
+            kind: {"count": int((kinds == kind).sum()), "share": round(float(flagged[kinds == kind].mean()), 4)}
+            for kind in sorted(set(kinds))
         },
     }
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib.metadata
 import importlib.util
 import os
+import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -36,6 +37,8 @@ PACKAGED = {
 }
 _WIDTH_STEP, _LEAST_WIDTH = 16, 32  # tokens
 _SLAB = 8192  # texts whose lengths are looked at together
+
+_ENDINGS = re.compile("s|es|e?d|ing|ly|e[rn]|ers|ors?|y|ive|able|ness|ful|less|ment")  # of words known without them
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +93,10 @@ class Encoder(Protocol):
 
     def light_tokens(self) -> np.ndarray:
         """(vocabulary,) bool: punctuation and function words, whose vectors need not be stored."""
+        ...
+
+    def knows(self, word: str) -> bool:
+        """Whether a lower-case word, or the word without its ending, is one token."""
         ...
 
 
@@ -274,6 +281,12 @@ class SentenceEncoder:
             light[i] = not any(c.isalnum() for c in word) or (whole and word.lower() in FUNCTION_WORDS)
         light[list(special)] = False
         return light
+
+    def knows(self, word: str) -> bool:
+        """See `Encoder`."""
+        with self._lock:
+            first, *others = self.model.tokenizer.tokenize(word) or [""]
+        return not others or (len(first) > 3 and bool(_ENDINGS.fullmatch("".join(others).replace("##", ""))))
 
     def _forward(self, texts: list[str], max_tokens: int | None, width: int = 0) -> list[Encoded]:
         """Vectors of the texts, padded to `width` tokens, or to the longest when that is longer."""

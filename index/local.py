@@ -34,6 +34,11 @@ class LocalStore:
         vectors: np.ndarray = self.dense.reconstruct_n(0, self.dense.ntotal)
         return vectors
 
+    @property
+    def vocabulary(self) -> Mapping[str, int]:
+        """See `Store`."""
+        return self.lexical.vocabulary
+
     def chunks_of(self, article_ids: Collection[str]) -> Iterator[Chunk]:
         """See `Store`."""
         yield from (self.chunks[i] for i in np.flatnonzero(self._allowed(article_ids)).tolist())

@@ -77,6 +77,11 @@ class MilvusStore:
         """See `Store`."""
         return np.array([row["vector"] for row in self._pages("", ["vector"])], dtype=np.float32)
 
+    @property
+    def vocabulary(self) -> Mapping[str, int]:
+        """See `Store`."""
+        return self._vocabulary
+
     def chunks_of(self, article_ids: Collection[str]) -> Iterator[Chunk]:
         """See `Store`."""
         yield from (self._chunk(row) for row in self._pages(self._within(article_ids), ["record"]))

@@ -16,6 +16,7 @@ from index.config import MODES, SearchConfig
 from index.encode import Encoded, Encoder, Reranker, find_model, load_encoder, load_reranker, passage_text
 from index.late import OnTheFlyTokens, TokenStore
 from index.query import check_question, search_text
+from index.spelling import Speller
 from index.store import Index, open_index
 from ingest.errors import QuestionError, StoreError
 from ingest.values import Chunk
@@ -68,6 +69,7 @@ class Retriever:
     ) -> None:
         self.index, self.encoder, self.config = index, encoder, config or SearchConfig()
         self.reranker = reranker
+        self._speller = Speller(index.store.vocabulary, encoder.knows, index.language)
         self.late: TokenStore | OnTheFlyTokens = index.tokens
         if not index.tokens.has_vectors:
             max_tokens = index.manifest["config"]["max_tokens"]
@@ -118,7 +120,7 @@ class Retriever:
             raise QuestionError(f"unknown mode {mode!r}; choose one of {', '.join(MODES)}")
         if k < 1:
             raise QuestionError(f"k is {k}; ask for at least one passage")
-        query = search_text(check_question(question), history)
+        query = self._speller.corrected(search_text(check_question(question), history))
         timings: dict[str, float] = {}
         clock = _Clock(timings)
         allowed = self._allowed(articles)

@@ -26,6 +26,7 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from index.config import FORMAT_VERSION, file_hash
+from index.language import ENGLISH
 from index.late import TokenStore
 from index.records import read_articles, write_articles
 from index.stores import Store, StoreWriter, open_store
@@ -52,6 +53,11 @@ class Index:
     articles: dict[str, Article]  # by article_id, without blocks
     store: Store
     tokens: TokenStore
+
+    @property
+    def language(self) -> str:
+        """The language whose stems the vocabulary holds; see `index.lexical.stems`."""
+        return str(self.manifest["store"].get("language", ENGLISH))
 
     @property
     def chunks(self) -> Sequence[Chunk]:

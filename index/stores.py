@@ -36,6 +36,11 @@ class Store(Protocol):
         """(n, d) float32 unit vectors by row."""
         ...
 
+    @property
+    def vocabulary(self) -> Mapping[str, int]:
+        """The corpus's stems, each with the number of its BM25 term."""
+        ...
+
     def chunks_of(self, article_ids: Collection[str]) -> Iterator[Chunk]:
         """The chunks of some articles, in reading order."""
         ...

@@ -103,6 +103,23 @@ def test_what_is_said_of_another_is_no_answer(pipeline: Pipeline) -> None:
     assert not pipeline.ask("What is Uber's interview process like?", ExtractiveEngine()).refused
 
 
+def test_names_and_claims_that_the_articles_never_make_are_refused(pipeline: Pipeline, trades: Pipeline) -> None:
+    for corpus, question in (
+        (pipeline, "How does a Deloitte ML interview differ from one at Accenture?"),
+        (pipeline, "Does Hugging Face sponsor work visas?"),
+        (pipeline, "Can LinkedIn's ML engineers work from home?"),
+        (trades, "Does the Suderau mill lend uniforms to its millers?"),
+        (trades, "Do bakers at Nordhof earn more than those at Kleinhaus?"),
+    ):
+        answer = corpus.ask(question, ExtractiveEngine())
+        assert answer.refusal_reason == "not_supported", (question, answer.answer)
+    for corpus, question in (
+        (pipeline, "Should dropout stay switched on at inference time?"),
+        (trades, "Do millers at Suderau work in shifts?"),
+    ):
+        assert not corpus.ask(question, ExtractiveEngine()).refused, question
+
+
 def test_a_polite_opening_does_not_hide_the_subject(pipeline: Pipeline) -> None:
     assert not pipeline.ask("Walk me through the STAR method", ExtractiveEngine()).refused
     for far in ("Tell me about the French Revolution", "Could you please explain photosynthesis"):

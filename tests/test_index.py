@@ -26,6 +26,7 @@ from index.late import QuantisedTokens, TokenStore
 from index.lexical import Lexical, stems
 from index.query import search_text
 from index.retrieve import Retriever, _fuse
+from index.spelling import Speller
 from index.store import build_lock, open_index
 from ingest.errors import QuestionError, StoreError
 from ingest.text import fold
@@ -245,6 +246,24 @@ def test_a_change_of_topic_costs_little(retriever: Retriever, questions: list[Qu
         spans = [texts.span(h.chunk.article_id, h.chunk.start, h.chunk.end) for h in hits]
         recall.append(Judge(texts, q.evidence).recall(spans))
     assert sum(recall) / len(recall) >= 0.85
+
+
+def test_typing_errors_find_what_the_right_spelling_finds(retriever: Retriever) -> None:
+    for typed, meant in (
+        ("what does suport vecter machnes do with kernals", "what does support vector machines do with kernels"),
+        ("how many tecnical rounds does linkdin have", "how many technical rounds does linkedin have"),
+    ):
+        got, wanted = retriever.search(typed), retriever.search(meant)
+        assert got.query == wanted.query == meant
+        assert [h.chunk for h in got.hits] == [h.chunk for h in wanted.hits]
+
+
+def test_words_that_corpus_or_encoder_know_are_left_alone(retriever: Retriever) -> None:
+    speller = Speller(retriever.index.store.vocabulary, retriever.encoder.knows)
+    for chunk in retriever.index.chunks[::7]:
+        assert speller.corrected(chunk.text) == chunk.text
+    for right in ("Is Accenture hiring?", "a remedy for headaches", "grandmother's yolk", "Annoy or ScaNN"):
+        assert speller.corrected(right) == right
 
 
 # --- builds ----------------------------------------------------------------------------------------------
