@@ -190,10 +190,11 @@ class Api:
         }
 
     def _pipeline(self) -> "Pipeline":
-        if self._service.pipeline is None:
+        pipeline = self._service.pipeline
+        if pipeline is None:
             advice = "" if self._service.failed else " Try again in a moment."
             raise PinciteError(f"not ready: {self._service.state}{advice}")
-        return self._service.pipeline
+        return pipeline
 
 
 def _one_of(name: str, value: object, choices: Any) -> None:

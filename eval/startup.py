@@ -35,6 +35,7 @@ _PAUSE = 0.02
 
 def startup(index: Path, rounds: int, progress: Callable[[str], None]) -> dict[str, Any]:
     """Median seconds of the bare import, of page served and of index loaded; median ratio of the last to the first."""
+    load = os.getloadavg()[0]
     _served(index)  # both warm: files in the page cache, bytecode compiled
     _bare()
     measured = []
@@ -55,6 +56,7 @@ def startup(index: Path, rounds: int, progress: Callable[[str], None]) -> dict[s
             "process start to index loaded: median s": round(statistics.median(r for *_, r in measured), 2),
             "index loaded / bare import: median ratio": round(statistics.median(r / b for b, _, r in measured), 3),
             "rounds": rounds,
+            "load average before": round(load, 1),
         },
     }
 

@@ -33,7 +33,7 @@ PATIENCE = 300.0  # seconds
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.space_like", description=__doc__)
-    parser.add_argument("--python", default="python3.12", help="the Space's Python (default python3.12)")
+    parser.add_argument("--python", default=sys.executable, help="3.10 to 3.13; the Space has 3.12 (default: this one)")
     parser.add_argument("--out", type=Path, default=ROOT / "eval" / "results" / "space.json")
     parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
     args = parser.parse_args()
@@ -52,6 +52,7 @@ def main() -> int:
 
 def measure(work: Path, python: str) -> dict[str, Any]:
     """Install and start twice, the first time without an index; seconds of each step."""
+    load = os.getloadavg()[0]
     work.chmod(0o755)
     app, env = work / "app", work / "env"
     folders = {"HOME": work / "home", "TMPDIR": work / "tmp", "PINCITE_DATA": work / "data"}
@@ -63,7 +64,11 @@ def measure(work: Path, python: str) -> dict[str, Any]:
     ship(work / "clone", app)
     cloned = time.monotonic() - started
     variables = {k: v for k, v in os.environ.items() if not k.startswith(("HF_", "PINCITE_", "OPENAI_", "VIRTUAL_ENV"))}
-    variables |= {k: str(v) for k, v in folders.items()} | {"USER": "user", "SPACE_ID": "user/pincite"}
+    variables |= {k: str(v) for k, v in folders.items()} | {
+        "USER": "user",
+        "SYSTEM": "spaces",
+        "SPACE_ID": "user/pincite",
+    }
     as_user = ["setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups", "taskset", "-c", CORES]
 
     python, variables["LD_LIBRARY_PATH"] = readable(python, work)
@@ -108,6 +113,7 @@ def measure(work: Path, python: str) -> dict[str, Any]:
             "warm start to index loaded, s": round(warm["ready"], 1),
             "warm start to first answer, s": round(warm["answer"], 1),
             "files written beside the data folder": len(beside),
+            "load average before": round(load, 1),
         },
     }
 

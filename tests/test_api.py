@@ -20,7 +20,9 @@ from mcp.client.streamable_http import streamablehttp_client
 from mcp.types import CallToolResult, Tool
 
 from eval.report import README
+from index.build import build_index
 from index.config import ROOT
+from index.encode import SentenceEncoder
 from ingest.load import Corpus
 from tests.serving import Server
 
@@ -179,15 +181,19 @@ def test_a_tool_tells_bad_input(server: Server, tool: str, arguments: dict[str, 
     assert result.isError and words in text_of(result) and "Traceback" not in text_of(result)
 
 
-def test_health_is_good_only_when_a_question_can_be_answered(tmp_path: Path, small_corpus: Path) -> None:
-    running = Server(tmp_path / "index", "--corpus", str(small_corpus))
+def test_a_space_refreshes_an_older_index_and_is_healthy_only_then(
+    tmp_path: Path, small_corpus: Path, encoder: SentenceEncoder
+) -> None:
+    build_index([small_corpus], tmp_path / "index", encoder=encoder)
+    (small_corpus / "cocoa.txt").write_text("Cocoa\n\nCocoa is stirred for nine minutes.\n")
+    running = Server(tmp_path / "index", "--corpus", str(small_corpus), SYSTEM="spaces", SPACE_ID="user/pincite")
     try:
         status, body = running.health()
         assert status == 503 and not json.loads(body)["ready"], "the encoder cannot be there yet"
         running.ready()
         assert json.loads(running.health()[1])["ready"]
-        client = Client(running.url, verbose=False)
-        assert "four minutes" in client.predict("How long does black tea take?", api_name="/ask")["answer"]
+        answer = call(running, "pincite_ask", question="How long is cocoa stirred?").structuredContent
+        assert answer and "nine minutes" in answer["answer"]
     finally:
         running.stop()
 

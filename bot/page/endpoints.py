@@ -35,7 +35,7 @@ def app_settings(page: gr.Blocks, service: Service) -> dict[str, Any]:
         _answer_tools_in_json(page, Api(service))
         yield
 
-    async def healthz(_request: Request) -> JSONResponse:
+    def healthz(_request: Request) -> JSONResponse:
         ready = service.pipeline is not None
         state = "loading failed, see the page" if service.failed else service.state
         return JSONResponse({"ready": ready, "state": state}, 200 if ready else 503)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bot.engine import Engine, make_engine
-from ingest.errors import BackendError, PinciteError
+from ingest.errors import BackendError, PinciteError, StoreError
 
 if TYPE_CHECKING:
     from bot.pipeline import Pipeline
@@ -92,12 +93,8 @@ class Service:
             self.state = "Loading the encoder and the index ..."
             from bot.pipeline import Pipeline
             from index.build import build_index
-            from index.store import read_manifest
-            from ingest.errors import StoreError
 
-            try:
-                read_manifest(self.root)
-            except StoreError:
+            if self._outdated():
                 self.state = "Building the index: reading the articles ..."
                 build_index([self.corpus], self.root, progress=self._progress)
             self._serve(Pipeline.open(self.root))
@@ -106,6 +103,20 @@ class Service:
         except Exception as error:  # shown to the person; a silent thread would leave the page waiting
             self.failed, self.state = True, f"loading failed: {type(error).__name__}: {error}"
             raise
+
+    def _outdated(self) -> bool:
+        """Whether to build or refresh the index first: there is none, or it may be older than the articles, since a
+        Space's storage outlives what was pushed before.
+        """
+        from index.store import read_manifest
+
+        if os.environ.get("SPACE_ID"):
+            return True
+        try:
+            read_manifest(self.root)
+        except StoreError:
+            return True
+        return False
 
     def _progress(self, done: int, total: int) -> None:
         self.state = f"Building the index: {done} of {total} passages encoded ..."
