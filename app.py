@@ -13,7 +13,7 @@ from pathlib import Path
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # before gradio is imported: no network
 
 from bot.page.endpoints import app_settings
-from bot.page.layout import STATIC, build_page, theme
+from bot.page.layout import build_page, launch_options
 from bot.page.service import Service
 from index.config import DEFAULT_CORPUS, default_index_dir
 from index.encode import on_zerogpu
@@ -40,10 +40,7 @@ def main(argv: list[str] | None = None) -> int:
             server_port=args.port,
             share=False,
             show_error=True,
-            footer_links=[],
-            theme=theme(),
-            css_paths=[STATIC / "page.css"],
-            ssr_mode=False,
+            **launch_options(),
             mcp_server=True,
             app_kwargs=app_settings(page, service),
             prevent_thread_lock=True,

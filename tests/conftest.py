@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser, Page
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # before any model library is imported: the hub is never asked
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
@@ -22,6 +23,7 @@ from index.config import DEFAULT_CORPUS, ROOT
 from index.encode import SentenceEncoder, load_encoder
 from index.retrieve import Retriever
 from ingest.load import Corpus, load_corpus
+from tests.browser import chromium, ready
 from tests.serving import Server
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -66,12 +68,31 @@ def pipeline(retriever: Retriever) -> Pipeline:
 
 @pytest.fixture(scope="session")
 def server(index_dir: Path) -> Iterator[Server]:
-    """`python app.py` over the bundled corpus, able to answer."""
-    running = Server(index_dir)
+    """`python app.py` over the bundled corpus, able to answer, writing its feedback beside the index."""
+    running = Server(index_dir, PINCITE_FEEDBACK=str(index_dir.parent / "feedback.jsonl"))
     try:
         yield running.ready()
     finally:
         running.stop()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as started:
+        yield started
+
+
+@pytest.fixture
+def page(browser: Browser, server: Server) -> Iterator[Page]:
+    """The page on a desk, in a profile of its own; it must ask nobody but its server for anything."""
+    opened = browser.new_context(viewport={"width": 1360, "height": 900}).new_page()
+    outside: list[str] = []
+    opened.on("request", lambda r: None if r.url.startswith((server.url, "data:", "blob:")) else outside.append(r.url))
+    opened.goto(server.url)
+    ready(opened)
+    yield opened
+    opened.context.close()
+    assert not outside, f"the page asked the network for {outside}"
 
 
 @pytest.fixture(scope="session")

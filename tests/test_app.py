@@ -1,139 +1,266 @@
-"""The page in a real browser: ask, watch it stream, click citations, compare the marked text with the source."""
+"""The chat and the reader in a real browser: every marked text is compared with the source file's span."""
 
 from __future__ import annotations
 
-import os
+import json
 import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect
 
+from bot.suggest import example_questions
 from index.build import build_index
 from index.config import ROOT
 from index.encode import SentenceEncoder
+from index.retrieve import Retriever
 from ingest.load import Corpus
+from tests.browser import CITES, PHONE, answered, ask, open_tab, visit
 from tests.serving import Server
 
-CHROMIUM_FLAGS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-]  # fmt: skip
-HOSTILE = """Hostile <img src=x onerror="document.title='pwned'"> title
+LINE = "The long line holds " + "word " * 20_000 + "and the quokka code is 4711."  # 100 kB without a break
+HOSTILE = f"""Hostile <img src=x onerror="document.title='pwned'"> title
 
 <script>document.title='pwned'</script> The zebra protocol has seven steps. [click](javascript:document.title='pwned')
 
-The zebra protocol costs ${1+1} and {{2+2}} coins. <b>bold</b> \u202edrawkcab
+The zebra protocol costs ${{1+1}} and {{{{2+2}}}} coins. <b>bold</b> \u202edrawkcab
+
+{LINE}
 """
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    path = next(p for n in ("chromium", "chromium-browser", "google-chrome") if (p := shutil.which(n)))
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=path, args=CHROMIUM_FLAGS)
-        yield chromium
-        chromium.close()
+def span(link: Locator) -> tuple[int, int]:
+    start, end = re.findall(r"(\d+)-(\d+)$", link.get_attribute("href") or "")[0]
+    return int(start), int(end)
 
 
-@pytest.fixture
-def page(browser: Browser, server: Server) -> Iterator[Page]:
-    opened = browser.new_page(viewport={"width": 1360, "height": 900})
-    outside: list[str] = []
-    opened.on("request", lambda r: None if r.url.startswith((server.url, "data:", "blob:")) else outside.append(r.url))
-    opened.goto(server.url)
-    ready(opened)
-    yield opened
-    opened.close()
-    assert not outside, f"the page asked the network for {outside}"
+def check_marked(page: Page, text: str, start: int, end: int) -> None:
+    """The reader marks exactly `text[start:end]`, in view."""
+    expect(page.locator("#reader .where")).to_contain_text(f"characters {start} to {end}", timeout=15_000)
+    marked = page.locator("#reader mark")
+    assert marked.count() == 1
+    assert marked.text_content() == text[start:end]
+    expect(marked).to_be_in_viewport(timeout=5_000)
 
 
-def ready(page: Page) -> None:
-    expect(page.locator("#status")).to_contain_text("ready", timeout=90_000)
+# --- citations -------------------------------------------------------------------------------------------
 
 
-def ask(page: Page, question: str) -> None:
-    page.locator("#question textarea").fill(question)
-    page.keyboard.press("Enter")
-    expect(page.locator("#question textarea")).to_have_value("", timeout=30_000)
-
-
-def settled(page: Page) -> str:
-    """The last answer's text once it has stopped changing."""
-    before = ""
-    for _ in range(120):
-        now = page.locator("#chat .bot").last.inner_text()
-        if now == before and now.strip() not in ("", "..."):
-            return now
-        before = now
-        page.wait_for_timeout(300)
-    raise AssertionError("the answer did not settle")
-
-
-def test_a_click_on_each_citation_shows_its_exact_span(page: Page, corpus: Corpus) -> None:
+def test_every_way_to_a_citation_marks_its_exact_span(page: Page, corpus: Corpus) -> None:
+    text = corpus.articles[0].text
     ask(page, "What is the bias-variance tradeoff?")
-    settled(page)
-    links = page.locator('#chat a[href^="#read/"]')
+    links = page.locator(CITES)
     assert links.count() >= 2
     for n in range(links.count()):
-        href = links.nth(n).get_attribute("href") or ""
-        start, end = map(int, re.findall(r"(\d+)-(\d+)$", href)[0])
         links.nth(n).click()
-        expect(page.locator("#reader .where")).to_contain_text(f"characters {start} to {end}", timeout=10_000)
-        marked = page.locator("#reader mark")
-        assert marked.count() == 1
-        assert marked.text_content() == corpus.articles[0].text[start:end]
-        expect(marked).to_be_in_viewport(timeout=5_000)
+        check_marked(page, text, *span(links.nth(n)))
+    last = links.count() - 1
+    expect(page.locator("#reader .place")).to_have_text(f"{last + 1} of {last + 1}")
+    expect(page.get_by_role("button", name="Next →")).to_be_disabled()
+    page.get_by_role("button", name="← Previous").click()
+    check_marked(page, text, *span(links.nth(last - 1)))
+    page.get_by_role("tab", name="Passages").click()
+    card = page.locator(".source a.open").first
+    card.click()
+    check_marked(page, text, *span(card))
+
+
+def test_a_marker_shows_its_quote_when_hovered_focused_or_tapped(browser: Browser, server: Server, page: Page) -> None:
+    ask(page, "How long is LinkedIn's phone screen?")
+    cite, popover = page.locator(CITES).first, page.locator("#popover")
+    cite.hover()
+    expect(popover).to_contain_text("45-minute")
+    page.mouse.move(0, 0)
+    expect(popover).to_be_hidden()
+    page.locator("#live .tool[data-do=edit]").focus()
+    page.keyboard.press("Tab")
+    expect(cite).to_be_focused()
+    expect(popover).to_contain_text("45-minute")
+    expect(cite).to_have_attribute("aria-describedby", "popover")
+    page.keyboard.press("Escape")
+    expect(popover).to_be_hidden()
+    phone = visit(browser, server.url, viewport=PHONE, has_touch=True)
+    ask(phone, "How long is LinkedIn's phone screen?")
+    phone.locator(CITES).first.tap()
+    expect(phone.locator("#popover")).to_contain_text("45-minute")
+    expect(phone.locator("#side")).to_be_hidden()
+    phone.locator(CITES).first.tap()
+    expect(phone.locator("#reader mark")).to_be_in_viewport(timeout=15_000)
+    phone.context.close()
 
 
 def test_sources_show_the_passages_with_the_cited_sentences_marked(page: Page) -> None:
-    ask(page, "How long is LinkedIn's phone screen?")
-    assert "45-minute" in settled(page)
+    assert "45-minute" in ask(page, "How long is LinkedIn's phone screen?")
     cards = page.locator(".source")
     assert cards.count() == 5
-    first = cards.first
-    assert "LinkedIn" in first.locator("h3").inner_text()
-    assert "45-minute" in first.locator("mark").first.inner_text()
-    first.locator("a.open").click()
-    expect(page.locator("#reader mark")).to_contain_text("Phone Screen", timeout=10_000)
+    assert "LinkedIn" in cards.first.locator("h3").inner_text()
+    assert "45-minute" in cards.first.locator("mark").first.inner_text()
 
 
-def test_a_follow_up_and_a_refusal(page: Page) -> None:
+# --- asking ----------------------------------------------------------------------------------------------
+
+
+def test_follow_ups_and_refusals(page: Page) -> None:
     ask(page, "How does the LLD guide design DoorDash's delivery time estimator?")
-    settled(page)
-    ask(page, "And what did better accuracy do for tips?")
-    assert "22%" in settled(page)
-    page.get_by_role("button", name="Clear", exact=True).click()
-    expect(page.locator("#chat .bot")).to_have_count(0)
-    ask(page, "What is the capital of France?")
-    assert "don't cover this" in settled(page)
-    assert page.locator('#chat a[href^="#read/"]').count() == 0
+    assert "22%" in ask(page, "And what did better accuracy do for tips?")
+    assert "don't cover this" in ask(page, "What is the capital of France?")
+    assert page.locator(CITES).count() == 0
+    assert page.locator(".turn").count() == 3
+    page.get_by_role("button", name="New conversation").click()
+    expect(page.locator(".turn")).to_have_count(0)
 
 
-def test_examples_fill_the_question_and_empty_questions_do_nothing(page: Page) -> None:
+def test_examples_and_suggestions_are_headings_of_the_corpus_and_never_what_was_asked(
+    page: Page, retriever: Retriever, corpus: Corpus
+) -> None:
+    offered = page.locator(".examples button").all_inner_texts()
+    assert offered == example_questions(retriever.index.chunks) and len(offered) == 4
+    assert all(q in corpus.articles[0].text for q in offered)
     page.locator("#question textarea").fill("   ")
     page.keyboard.press("Enter")
-    page.wait_for_timeout(500)
-    assert page.locator("#chat .bot").count() == 0
-    page.get_by_text("Compare how L1 and L2", exact=False).first.click()
-    expect(page.locator("#question textarea")).to_have_value(re.compile("L1 and L2"))
-    page.locator("#send").click()
-    assert "penalty" in settled(page)
+    page.locator(".examples button").nth(1).click()
+    answered(page, offered[1])
+    more = page.locator(".follow-ups button").all_inner_texts()
+    assert 1 <= len(more) <= 3 and offered[1] not in more
+    assert all(q in corpus.articles[0].text for q in more)
+    page.locator(".follow-ups button").first.click()
+    answered(page, more[0])
+    assert page.locator(CITES).count() >= 1
 
 
-def test_it_fits_a_phone(browser: Browser, server: Server) -> None:
-    phone = browser.new_page(viewport={"width": 390, "height": 844})
-    phone.goto(server.url)
-    ready(phone)
-    assert phone.evaluate("document.documentElement.scrollWidth <= window.innerWidth + 1")
+def test_ask_again_edit_vote_and_copy(page: Page, index_dir: Path) -> None:
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    ask(page, "What is droput?")
+    page.get_by_role("button", name="Edit this question").click()
+    expect(page.locator("#question textarea")).to_have_value("What is droput?")
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.locator("#question textarea")).to_have_value("")
+    page.get_by_role("button", name="Edit this question").click()
+    expect(page.locator("#question textarea")).to_have_value("What is droput?")
+    ask(page, "What is dropout?")
+    assert page.locator(".turn").count() == 1
+    page.get_by_role("button", name="Ask again").click()
+    answered(page, "What is dropout?")
+    assert page.locator(".turn").count() == 1
+    page.get_by_role("button", name="A good answer").click()
+    expect(page.get_by_role("button", name="A good answer")).to_have_attribute("aria-pressed", "true")
+    page.get_by_role("button", name="Copy with citations").click()
+    start, end = span(page.locator(CITES).first)
+    assert f":{start}-{end}" in page.evaluate("navigator.clipboard.readText()")
+    lines = [json.loads(x) for x in (index_dir.parent / "feedback.jsonl").read_text(encoding="utf-8").splitlines()]
+    vote = lines[-1]
+    assert (vote["kind"], vote["vote"], vote["question"]) == ("vote", "up", "What is dropout?")
+    assert vote["engine"] == "extractive" and vote["citations"][0]["start"] == start and len(vote["hits"]) == 5
+    assert lines[-2]["kind"] == "question" and lines[-2]["vote"] is None
+
+
+def test_a_filter_keeps_the_answer_within_one_article(page: Page, corpus: Corpus) -> None:
+    open_tab(page, "Corpus")
+    article = next(a for a in corpus.articles if "Uber" in a.title)
+    row = page.locator(".articles li").filter(has_text=article.title)
+    row.get_by_role("button", name="Ask about this article").click()
+    expect(page.locator("#question")).to_be_visible()
+    ask(page, "What is the bias-variance tradeoff?")
+    links = page.locator(CITES)
+    assert links.count() >= 1
+    for n in range(links.count()):
+        start, end = span(links.nth(n))
+        assert article.start <= start < end <= article.end
+
+
+# --- conversations ---------------------------------------------------------------------------------------
+
+
+def test_conversations_are_found_again_renamed_exported_and_deleted(
+    browser: Browser, server: Server, page: Page, corpus: Corpus
+) -> None:
+    said = ask(page, "How long is LinkedIn's phone screen?")
+    listed = page.locator(".conversations li")
+    expect(listed).to_have_count(1)
+    page.reload()
+    expect(page.locator("#live .bot")).to_contain_text("45-minute", timeout=30_000)
+    assert page.locator("#live .bot").inner_text() == said
+    ask(page, "And the technical rounds?")
+    expect(page.locator(".turn")).to_have_count(2)
+    page.get_by_role("button", name="New conversation").click()
+    expect(page.locator(".turn")).to_have_count(0)
+    listed.first.hover()
+    listed.first.get_by_role("button", name=re.compile("^Rename")).click()
+    page.keyboard.type("Phone <screens>")
+    page.keyboard.press("Enter")
+    expect(listed.locator(".title")).to_have_text("Phone <screens>")
+    listed.locator(".title").click()
+    expect(page.locator(".turn")).to_have_count(2)
+    listed.first.hover()
+    with page.expect_download() as download:
+        listed.first.get_by_role("button", name=re.compile("^Export")).click()
+    exported = Path(download.value.path()).read_text(encoding="utf-8")
+    assert exported.startswith("# Phone \\<screens\\>")
+    assert exported.count("\n## ") == 2
+    spans = re.findall(r"interviewnode\.txt:(\d+)-(\d+)`", exported)
+    assert any("45-minute" in corpus.articles[0].text[int(a) : int(b)] for a, b in spans)
+    stranger = visit(browser, server.url)
+    expect(stranger.locator(".conversations li")).to_have_count(0)
+    stranger.context.close()
+    delete = listed.first.locator("[data-do=delete]")
+    delete.click()
+    delete.click()
+    expect(listed).to_have_count(0)
+    expect(page.locator(".turn")).to_have_count(0)
+    page.reload()
+    expect(page.locator(".welcome")).to_be_visible(timeout=30_000)
+
+
+# --- keyboard, phone -------------------------------------------------------------------------------------
+
+
+def test_the_keyboard_alone_is_enough(page: Page, corpus: Corpus) -> None:
+    page.locator("body").click(position={"x": 5, "y": 5})
+    page.keyboard.press("/")
+    expect(page.locator("#question textarea")).to_be_focused()
+    page.keyboard.type("How long is LinkedIn's phone screen?")
+    page.keyboard.press("Enter")
+    answered(page, "How long is LinkedIn's phone screen?")
+    cite = page.locator(CITES).first
+    for _ in range(60):
+        page.keyboard.press("Shift+Tab")
+        if page.evaluate("document.activeElement === document.querySelector('#live a.cite')"):
+            break
+    expect(cite).to_be_focused()
+    page.keyboard.press("Enter")
+    check_marked(page, corpus.articles[0].text, *span(cite))
+    expect(page.locator("#reader mark")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(cite).to_be_focused()
+
+
+def test_it_fits_a_phone_and_the_reader_comes_up_as_a_sheet(browser: Browser, server: Server, corpus: Corpus) -> None:
+    phone = visit(browser, server.url, viewport=PHONE)
+    fits = "document.documentElement.scrollWidth <= window.innerWidth + 1"
+    assert phone.evaluate(fits)
     ask(phone, "What is dropout?")
-    settled(phone)
-    assert phone.evaluate("document.documentElement.scrollWidth <= window.innerWidth + 1")
-    phone.close()
+    assert phone.evaluate(fits)
+    expect(phone.locator("#side")).to_be_hidden()
+    cite = phone.locator(CITES).first
+    cite.click()
+    check_marked(phone, corpus.articles[0].text, *span(cite))
+    phone.keyboard.press("Escape")
+    expect(phone.locator("#side")).to_be_hidden()
+    cite.click()
+    phone.get_by_role("button", name="Close the panel").click()
+    expect(phone.locator("#side")).to_be_hidden()
+    phone.get_by_role("button", name="Conversations", exact=True).click()
+    expect(phone.locator(".conversations li")).to_be_in_viewport()
+    for tab in ("Search", "Corpus", "Eval"):
+        phone.keyboard.press("Escape")
+        open_tab(phone, tab)
+        assert phone.evaluate(fits), tab
+    phone.context.close()
+
+
+# --- hostile and broken ----------------------------------------------------------------------------------
 
 
 def test_a_hostile_document_changes_nothing_on_the_page(
@@ -143,22 +270,30 @@ def test_a_hostile_document_changes_nothing_on_the_page(
     folder.mkdir()
     (folder / "evil.txt").write_text(HOSTILE, encoding="utf-8")
     build_index([folder], tmp_path / "index", encoder=encoder)
-    running = Server(tmp_path / "index")
+    running = Server(tmp_path / "index").ready()
     try:
-        page = browser.new_page()
-        page.goto(running.url)
-        ready(page)
-        ask(page, "How many steps does the zebra protocol have? <img src=x onerror=\"document.title='pwned'\">")
-        assert "seven steps" in settled(page)
-        page.locator('#chat a[href^="#read/"]').first.click()
-        expect(page.locator("#reader mark")).to_be_visible(timeout=10_000)
-        assert "${1+1}" in (page.locator("#reader .article").text_content() or "")
+        page = visit(browser, running.url)
+        expect(page.locator(".keeping")).to_contain_text("records nothing")
+        question = "How many steps does the zebra protocol have? <img src=x onerror=\"document.title='pwned'\">"
+        assert "seven steps" in ask(page, question)
+        page.locator(CITES).first.click()
+        expect(page.locator("#reader mark")).to_be_visible(timeout=15_000)
+        shown = page.locator("#reader .article").text_content() or ""
+        assert "${1+1}" in shown and "{{2+2}}" in shown and "\u202e" not in shown and LINE in shown
+        open_tab(page, "Search")
+        page.locator("#query input").fill("zebra <script>document.title='pwned'</script> ${1+1}")
+        page.keyboard.press("Enter")
+        expect(page.locator(".stages")).to_be_visible(timeout=30_000)
+        open_tab(page, "Corpus")
+        page.get_by_role("button", name="Outline").first.click()
+        expect(page.locator("#corpus-row h2")).to_contain_text("<img src=x")
         assert page.title() == "Pincite"
-        assert page.locator("#chat img[onerror], #reader script, #reader img, .source img").count() == 0
+        assert page.locator("img[onerror], #shell script, #reader img, #shell b:text('bold')").count() == 0
         assert page.locator('a[href^="javascript:"]').count() == 0
-        page.close()
+        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth + 1")
     finally:
         running.stop()
+    assert not (tmp_path / "feedback.jsonl").exists()
 
 
 def test_the_page_says_that_the_index_is_being_built_and_then_answers(
@@ -169,9 +304,8 @@ def test_the_page_says_that_the_index_is_being_built_and_then_answers(
         page = browser.new_page()
         page.goto(running.url)
         expect(page.locator("#status")).to_contain_text(re.compile(r"Starting|Loading|Building|ready"))
-        ready(page)
-        ask(page, "How long does black tea take?")
-        assert "four minutes" in settled(page)
+        expect(page.locator(".examples button").first).to_be_visible(timeout=90_000)
+        assert "four minutes" in ask(page, "How long does black tea take?")
         page.close()
     finally:
         running.stop()
@@ -194,6 +328,6 @@ def test_a_damaged_index_is_told_on_the_page(browser: Browser, index_dir: Path, 
 
 def test_a_taken_port_is_one_clear_line(server: Server, index_dir: Path) -> None:
     command = [sys.executable, "app.py", "--port", str(server.port), "--index", str(index_dir)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, env=dict(os.environ))
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
     assert done.returncode == 2 and str(server.port) in done.stderr.strip().splitlines()[-1]
     assert "Traceback" not in done.stderr

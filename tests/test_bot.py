@@ -15,6 +15,7 @@ from bot.evidence import Evidence
 from bot.lists import wants_list, wants_questions
 from bot.local import LocalEngine
 from bot.pipeline import BotConfig, Pipeline, Said
+from bot.render import transcript
 from bot.values import Answer
 from eval.data import Question
 from index.retrieve import Retriever
@@ -125,8 +126,9 @@ def test_what_nothing_supports_can_be_shown_marked_but_never_cited(retriever: Re
     assert [s.verdict for s in answer.sentences] == ["supported", "unsupported"]
     assert answer.sentences[1].markers == () and answer.note == prompts.SOME_MARKED
     assert f"{prompts.UNSUPPORTED_MARK} {false}" in answer.answer
-    shown = render.chat_sentence(answer.sentences[1], answer.citations, False, False, False)
-    assert "not in the articles" in shown and "#read/" not in shown
+    shown = transcript.answer_block(0, answer, streaming=False, vote=None, last=True)
+    unsupported = shown.split('<span class="unsupported">')[1].split("</em>")[0]
+    assert "not in the articles" in unsupported and "#read/" not in unsupported and "#read/" in shown
 
 
 def test_a_draft_that_mostly_fails_gives_way_to_quotes(pipeline: Pipeline, texts: dict[str, str]) -> None:

@@ -1,79 +1,129 @@
-"""The chat: one question streamed into messages and source cards."""
+"""The chat: a question streamed turn by turn into a conversation, and that conversation as HTML."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
 
-import gradio as gr
-
-from bot import render
+from bot.page.conversation import Conversation, Turn, new_id
 from bot.page.service import Service
-from bot.values import Answer, Citation
+from bot.render import passages, transcript
+from bot.suggest import example_questions, follow_ups
+from bot.values import Answer, Citation, Sentence
 from ingest.errors import PinciteError
+from ingest.values import Chunk
 
-if TYPE_CHECKING:
-    from index.retrieve import Hit
-
-NO_SOURCES = '<p class="nothing">The passages behind an answer appear here.</p>'
+STOPPED = "Stopped."
 
 
-def respond_to(
-    service: Service, text: str, messages: list[dict[str, Any]], engine_name: str
-) -> Iterator[tuple[Any, ...]]:
-    """Stream one answer: (question box, chat, sources, tabs) after every event."""
-    if not text.strip():
-        yield gr.skip(), gr.skip(), gr.skip(), gr.skip()
-        return
-    history = [{"role": m["role"], "content": _plain(m["content"])} for m in messages]
-    shown = [*messages, {"role": "user", "content": render.inert(text)}]
-    if service.pipeline is None:
-        reply = {"role": "assistant", "content": render.inert(service.state + " Ask again in a moment.")}
-        yield text, [*shown, reply], gr.skip(), gr.skip()
-        return
+def converse(
+    service: Service, conversation: Conversation, text: str, engine: str, articles: Collection[str], at: int
+) -> Iterator[Conversation]:
+    """The conversation after every event while turn `at` is answered; what stood there and after it goes."""
+    kept = replace(conversation, id=conversation.id or new_id(), turns=conversation.turns[:at])
+    history = kept.history(at)
+    turn = Turn(text)
+    yield kept.with_turn(at, turn)
+    try:
+        for now in _answered(service, turn, engine, articles, history):
+            turn = now
+            yield kept.with_turn(at, turn)
+    except PinciteError as error:
+        turn = replace(turn, answer=None, problem=str(error), done=True)
+        yield kept.with_turn(at, turn)
+    if turn.answer:
+        service.feedback.add("question", text, history, turn.answer, service.chunks(turn.hits))
+
+
+def _answered(
+    service: Service, turn: Turn, engine: str, articles: Collection[str], history: Sequence[dict[str, str]]
+) -> Iterator[Turn]:
+    pipeline = service.ready()
     from bot.pipeline import Found, Said
 
-    body, listed = "", False
-    hits: tuple[Hit, ...] = ()
+    sentences: list[Sentence] = []
+    items: list[bool] = []
     citations: list[Citation] = []
-    tab = gr.Tabs(selected="sources")
-    try:
-        for event in service.pipeline.stream(text, service.engine(engine_name), history):
-            if isinstance(event, Found):
-                hits = event.hits
-                waiting = {"role": "assistant", "content": "..."}
-                yield "", [*shown, waiting], render.source_cards(hits, []), tab
-            elif isinstance(event, Said):
-                citations += event.citations
-                body += render.chat_sentence(event.sentence, citations, event.item, listed, not body)
-                listed = event.item
-                yield "", [*shown, _reply(body)], render.source_cards(hits, citations), gr.skip()
-            else:
-                body, citations = _finished(event)
-                cards = () if event.refusal_reason == "nothing_retrieved" else hits
-                panel = render.source_cards(cards, citations) if event.refused or citations else gr.skip()
-                yield "", [*shown, _reply(body)], panel, gr.skip()
-    except PinciteError as error:
-        yield text, [*shown, _reply(render.inert(str(error)))], gr.skip(), gr.skip()
+    for event in pipeline.stream(turn.question, service.engine(engine), history, articles or None):
+        if isinstance(event, Found):
+            turn = replace(turn, hits=tuple(h.chunk.chunk_id for h in event.hits))
+        elif isinstance(event, Said):
+            sentences.append(event.sentence)
+            items.append(event.item)
+            citations += event.citations
+            turn = replace(turn, answer=_partial(turn.question, engine, sentences, items, citations))
+        else:
+            hits = () if event.refusal_reason == "nothing_retrieved" else turn.hits
+            turn = replace(turn, answer=event, hits=hits, done=True)
+        yield turn
+    if turn.answer:
+        asked = [*(m["content"] for m in history if m["role"] == "user"), turn.question]
+        offered = follow_ups(pipeline.retriever, turn.answer, asked, articles or None)
+        if offered:
+            yield replace(turn, follow_ups=tuple(offered))
 
 
-def _finished(answer: Answer) -> tuple[str, list[Citation]]:
-    """The final text of an answer (it may replace what was streamed) and its citations."""
-    body, listed = "" if answer.sentences or answer.refused else render.inert(answer.answer), False
-    for sentence, item in zip(answer.sentences, answer.items, strict=True):
-        body += render.chat_sentence(sentence, answer.citations, item, listed, not body)
-        listed = item
-    return body + render.chat_closing(answer), list(answer.citations)
+def _partial(
+    question: str, engine: str, sentences: Sequence[Sentence], items: Sequence[bool], citations: Sequence[Citation]
+) -> Answer:
+    return Answer(
+        id="",
+        question=question,
+        answer=" ".join(s.text for s in sentences),
+        refused=False,
+        refusal_reason=None,
+        citations=tuple(citations),
+        sentences=tuple(sentences),
+        engine=engine,
+        items=tuple(items),
+    )
 
 
-def _reply(body: str) -> dict[str, str]:
-    return {"role": "assistant", "content": body}
+def stopped(conversation: Conversation) -> Conversation:
+    """The conversation with its last turn as far as it came."""
+    if not conversation.turns or conversation.turns[-1].done:
+        return conversation
+    last = conversation.turns[-1]
+    answer = replace(last.answer, note=STOPPED) if last.answer else None
+    done = replace(last, answer=answer, problem="" if answer else STOPPED, done=True)
+    return replace(conversation, turns=(*conversation.turns[:-1], done))
 
 
-def _plain(content: Any) -> str:
-    """The text of a chat message; Gradio hands content over as a list of blocks."""
-    if isinstance(content, str):
-        return content.replace("\\", "")
-    blocks = content if isinstance(content, list) else [content]
-    texts = [str(b.get("text", "")) if isinstance(b, dict) else str(b) for b in blocks]
-    return " ".join(texts).replace("\\", "")
+def past_html(service: Service, conversation: Conversation) -> str:
+    """Every turn but the last, or the welcome."""
+    if not conversation.turns:
+        return transcript.welcome(example_questions(service.all_chunks()))
+    return "".join(_turn_html(n, t, last=False) for n, t in enumerate(conversation.turns[:-1]))
+
+
+def live_html(conversation: Conversation) -> str:
+    """The last turn, the only one that changes while it streams."""
+    if not conversation.turns:
+        return ""
+    return _turn_html(len(conversation.turns) - 1, conversation.turns[-1], last=True)
+
+
+def _turn_html(number: int, turn: Turn, last: bool) -> str:
+    asked = transcript.question_block(number, turn.question, last and turn.done)
+    if turn.problem:
+        body = transcript.problem_block(turn.problem)
+    elif turn.answer:
+        body = transcript.answer_block(number, turn.answer, not turn.done, turn.vote, last)
+    else:
+        body = transcript.waiting()
+    more = transcript.suggestions(turn.follow_ups, "follow-ups", "You could go on with") if last else ""
+    return f'<article class="turn">{asked}{body}{more}</article>'
+
+
+def sources_html(service: Service, conversation: Conversation, number: int = -1) -> str:
+    """The passages behind a turn."""
+    turns: tuple[Turn, ...] = conversation.turns
+    if not -len(turns) <= number < len(turns):
+        return passages.nothing("The passages behind an answer appear here.")
+    turn = turns[number]
+    chunks: Sequence[Chunk] = service.chunks(turn.hits)
+    if not turn.answer and not chunks:
+        return passages.nothing("The passages behind an answer appear here.")
+    if turn.answer and not turn.answer.citations and not turn.answer.refused:
+        return passages.nothing("Nothing was looked up for this reply.")
+    return passages.source_cards(chunks, turn.answer.citations if turn.answer else ())

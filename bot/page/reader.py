@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from bot import render
 from bot.page.service import Service
+from bot.render import parse_read_link, passages
 from ingest.errors import PinciteError
 
 
-def read(service: Service, link: Any) -> str:
+def read(service: Service, link: str) -> str:
     """The article of a link, or one line that says why it cannot be shown; HTML."""
     try:
-        article_id, start, end = render.parse_read_link(str(link))
-        article = service.pipeline.retriever.index.articles.get(article_id) if service.pipeline else None
+        article_id, start, end = parse_read_link(link)
+        article = service.ready().retriever.index.articles.get(article_id)
         if article is None:
-            return '<p class="nothing">This article is no longer in the index: the source changed.</p>'
-        return render.reader(article, start, end)
+            return passages.nothing("This article is no longer in the index: the source changed.")
+        return passages.reader(article, start, end)
     except PinciteError as error:
-        return f'<p class="nothing">{render.escape(str(error))}</p>'
+        return passages.nothing(str(error))

@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bot.engine import Engine, make_engine
+from bot.feedback import Feedback
 from ingest.errors import BackendError, PinciteError, StoreError
+from ingest.values import Chunk
 
 if TYPE_CHECKING:
     from bot.pipeline import Pipeline
 
 ENGINES = [
-    ("Quotes only — fast, in the articles' own words; nothing leaves this machine", "extractive"),
-    ("Local model — slower, every sentence checked; nothing leaves this machine", "local"),
+    ("Quotes only · instant, free · nothing leaves this machine", "extractive"),
+    ("Local model · seconds, free · nothing leaves this machine", "local"),
 ]
 
 
 def engine_choices() -> list[tuple[str, str]]:
-    """Engines as (what it means for the person, name), the one that `auto` takes first. A hosted model is offered
-    when the environment configures one.
+    """Engines as (what it costs and where the text goes, name), the one that `auto` takes first. A hosted model is
+    offered when the environment configures one.
     """
     from bot.hosted import HostedEngine, hosted_configured
 
@@ -31,7 +34,8 @@ def engine_choices() -> list[tuple[str, str]]:
         hosted = HostedEngine()
     except BackendError:
         return ENGINES
-    title = f"Hosted model {hosted.name.partition(':')[2]} — every sentence checked; your question {hosted.destination}"
+    name = hosted.name.partition(":")[2]
+    title = f"{name} · at its provider's price · your question and passages: {hosted.destination}"
     return [(title, "hosted"), *ENGINES]
 
 
@@ -42,6 +46,7 @@ class Service:
         self.root, self.corpus = root, corpus
         self.state = "Starting ..."
         self.failed = False
+        self.feedback = Feedback.from_environment()
         self._engines: dict[str, Engine] = {}
         self._lock = threading.Lock()
         self._pipeline: Pipeline | None = None
@@ -87,6 +92,26 @@ class Service:
             if name not in self._engines:
                 self._engines[name] = make_engine(name)
             return self._engines[name]
+
+    def ready(self) -> Pipeline:
+        """The pipeline.
+
+        Raises:
+            PinciteError: it is still loading, or could not be loaded.
+        """
+        if self.pipeline is None:
+            raise PinciteError(self.state if self.failed else f"{self.state} Ask again in a moment.")
+        return self.pipeline
+
+    def all_chunks(self) -> Sequence[Chunk]:
+        """The chunks of the index; none while it loads."""
+        return self.pipeline.retriever.index.chunks if self.pipeline else ()
+
+    def chunks(self, ids: Sequence[str]) -> list[Chunk]:
+        """The chunks with these ids that are in the index."""
+        wanted = set(ids)
+        found = {c.chunk_id: c for c in self.all_chunks() if c.chunk_id in wanted} if wanted else {}
+        return [found[i] for i in ids if i in found]
 
     def _load(self) -> None:
         try:

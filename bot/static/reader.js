@@ -1,6 +1,14 @@
-// When the reader shows another article, bring the marked span into view and move the focus to it.
-// The tab is first drawn when it is first opened, and may open after its text has arrived: so look at once
-// and after every change, for at most two seconds each time.
+// When the reader shows another article, bring the marked span into view, move the focus to it, and say which
+// citation it is. The tab may open after its text has arrived: so look again for at most two seconds.
+function count() {
+  const { count = 0, at = -1 } = window.pinciteReading || {};
+  const place = element.querySelector(".place");
+  if (!place) return;
+  place.textContent = at >= 0 ? `${at + 1} of ${count}` : "";
+  element.querySelector('[data-do="previous"]').disabled = at <= 0;
+  element.querySelector('[data-do="next"]').disabled = at + 1 >= count;
+}
+
 function reveal() {
   let tries = 40;
   const look = () => {
@@ -14,6 +22,7 @@ function reveal() {
       setTimeout(look, 50);
     }
   };
+  count();
   look();
 }
 watch("value", reveal);
