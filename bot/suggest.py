@@ -56,10 +56,14 @@ def follow_ups(
     own = {c.article_id for c in answer.citations}
     spans = {(c.article_id, c.start) for c in answer.citations}
     found: list[Hit] = []
-    for scope in (own, articles):
+    chosen: list[str] = []
+    for scope in (own, articles):  # what the cited articles ask comes first
         found += retriever.search(query, _DEPTH, articles=scope).hits
-    answered = [question_heading(h.chunk) for h in found if _holds(h.chunk, spans)]
-    return _distinct((question_heading(h.chunk) for h in found), count, [*asked, *answered])
+        answered = [question_heading(h.chunk) for h in found if _holds(h.chunk, spans)]
+        chosen = _distinct((question_heading(h.chunk) for h in found), count, [*asked, *answered])
+        if len(chosen) == count:
+            break
+    return chosen
 
 
 def _holds(chunk: Chunk, cited: set[tuple[str, int]]) -> bool:

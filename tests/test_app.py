@@ -65,6 +65,10 @@ def test_every_way_to_a_citation_marks_its_exact_span(page: Page, corpus: Corpus
     card = page.locator(".source a.open").first
     card.click()
     check_marked(page, text, *span(card))
+    links.first.evaluate("link => { link.dataset.quote = 'The article said this before it was edited.' }")
+    links.first.click()
+    expect(page.locator("#reader .gone")).to_have_text("The article said this before it was edited.", timeout=15_000)
+    assert page.locator("#reader mark").count() == 0
 
 
 def test_a_marker_shows_its_quote_when_hovered_focused_or_tapped(browser: Browser, server: Server, page: Page) -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from bot.page.conversation import Conversation, Turn, new_id
 from bot.page.service import Service
-from bot.render import passages, transcript
+from bot.render import passages, read_link, transcript
 from bot.suggest import example_questions, follow_ups
 from bot.values import Answer, Citation, Sentence
 from ingest.errors import PinciteError
@@ -46,7 +46,7 @@ def _answered(
     citations: list[Citation] = []
     for event in pipeline.stream(turn.question, service.engine(engine), history, articles or None):
         if isinstance(event, Found):
-            turn = replace(turn, hits=tuple(h.chunk.chunk_id for h in event.hits))
+            turn = replace(turn, hits=tuple(_link(h.chunk) for h in event.hits))
         elif isinstance(event, Said):
             sentences.append(event.sentence)
             items.append(event.item)
@@ -61,6 +61,10 @@ def _answered(
         offered = follow_ups(pipeline.retriever, turn.answer, asked, articles or None)
         if offered:
             yield replace(turn, follow_ups=tuple(offered))
+
+
+def _link(chunk: Chunk) -> str:
+    return read_link(chunk.article_id, chunk.start, chunk.end)
 
 
 def _partial(
@@ -92,7 +96,7 @@ def stopped(conversation: Conversation) -> Conversation:
 def past_html(service: Service, conversation: Conversation) -> str:
     """Every turn but the last, or the welcome."""
     if not conversation.turns:
-        return transcript.welcome(example_questions(service.all_chunks()))
+        return transcript.welcome(example_questions(service.sample()))
     return "".join(_turn_html(n, t, last=False) for n, t in enumerate(conversation.turns[:-1]))
 
 

@@ -8,15 +8,16 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from bot.feedback import Vote
+from bot.render import parse_read_link
 from bot.values import Answer, Citation, Sentence
-from ingest.errors import PinciteError
+from ingest.errors import PinciteError, QuestionError
 
 _TITLE = 80  # characters
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One question and what came of it. `hits` are chunk ids; `problem` stands in the place of an answer."""
+    """One question and what came of it. `hits` are reader links; `problem` stands in the place of an answer."""
 
     question: str
     answer: Answer | None = None
@@ -69,7 +70,7 @@ def read_conversation(record: object) -> Conversation:
         fields = _mapping(record)
         turns = tuple(_turn(t) for t in fields["turns"])
         return Conversation(_text(fields["id"]), _text(fields["title"])[: 4 * _TITLE], turns)
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, QuestionError):
         raise PinciteError("this conversation cannot be read: the browser's copy of it is damaged") from None
 
 
@@ -82,7 +83,7 @@ def _turn(record: object) -> Turn:
         question=_text(fields["question"]),
         answer=_answer(fields["answer"]) if fields["answer"] is not None else None,
         problem=_text(fields["problem"]),
-        hits=tuple(map(_text, fields["hits"])),
+        hits=tuple(map(_link, fields["hits"])),
         vote=vote,
         follow_ups=tuple(map(_text, fields["follow_ups"])),
         done=True,
@@ -126,6 +127,12 @@ def _citation(record: object) -> Citation:
     values |= {n: _text(fields[n]) for n in ("anchor", "url")}
     values["page"] = None if fields["page"] is None else int(fields["page"])
     return Citation(**values)
+
+
+def _link(value: object) -> str:
+    link = _text(value)
+    parse_read_link(link)
+    return link
 
 
 def _mapping(value: object) -> Mapping[str, Any]:

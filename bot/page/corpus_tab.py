@@ -56,7 +56,7 @@ def articles_html(service: Service, text: str) -> str:
     matching = [a for a in index.articles.values() if text.strip().casefold() in a.title.casefold()]
     shown = matching[:_SHOWN]
     held = {a.article_id for a in shown}
-    chunks = [c for c in index.chunks if c.article_id in held]
+    chunks = list(index.store.chunks_of(held))
     passages_of, words = Counter(c.article_id for c in chunks), Counter[str]()
     questions: dict[str, set[str]] = {name: set() for name in held}
     for chunk in chunks:
@@ -79,4 +79,4 @@ def outline_html(service: Service, article_id: str) -> str:
     article = index.articles.get(article_id)
     if article is None:
         return passages.nothing("This article is no longer in the index.")
-    return outline.article_outline(article, [c for c in index.chunks if c.article_id == article_id])
+    return outline.article_outline(article, list(index.store.chunks_of({article_id})))

@@ -49,7 +49,7 @@ def build_page(service: Service) -> gr.Blocks:
         side = Side(tabs, sources, reader)
 
         def open_reader(event: gr.EventData) -> tuple[str, gr.Tabs]:
-            return read(service, str(event.link)), gr.Tabs(selected="reader")
+            return read(service, str(event.link), str(event.quote)), gr.Tabs(selected="reader")
 
         events.click(open_reader, outputs=[reader, tabs], show_progress="hidden", api_visibility="private")
         chat_tab.connect(service, page, events, talk, side, views, status)

@@ -4,14 +4,23 @@ from __future__ import annotations
 
 from bot.page.service import Service
 from bot.render import parse_read_link, passages
+from bot.resolve import CHANGED, resolve
 from ingest.errors import PinciteError
 
 
-def read(service: Service, link: str) -> str:
-    """The article of a link, or one line that says why it cannot be shown; HTML."""
+def read(service: Service, link: str, quote: str = "") -> str:
+    """The article of a link, or one line that says why it cannot be shown; HTML. With the quote that a citation
+    carries, its place is found again when the article was edited since.
+    """
     try:
         article_id, start, end = parse_read_link(link)
-        article = service.ready().retriever.index.articles.get(article_id)
+        articles = service.ready().retriever.index.articles
+        if quote:
+            found = resolve(articles, article_id, start, end, quote)
+            if found is None:
+                return passages.gone(CHANGED, quote)
+            return passages.reader(found.article, found.start, found.end)
+        article = articles.get(article_id)
         if article is None:
             return passages.nothing("This article is no longer in the index: the source changed.")
         return passages.reader(article, start, end)

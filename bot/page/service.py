@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from bot.engine import Engine, make_engine
 from bot.feedback import Feedback
+from bot.render import parse_read_link
 from ingest.errors import BackendError, PinciteError, StoreError
 from ingest.values import Chunk
 
@@ -20,6 +21,8 @@ ENGINES = [
     ("Quotes only · instant, free · nothing leaves this machine", "extractive"),
     ("Local model · seconds, free · nothing leaves this machine", "local"),
 ]
+
+_SAMPLE = 40  # articles that examples are drawn from
 
 
 def engine_choices() -> list[tuple[str, str]]:
@@ -103,15 +106,24 @@ class Service:
             raise PinciteError(self.state if self.failed else f"{self.state} Ask again in a moment.")
         return self.pipeline
 
-    def all_chunks(self) -> Sequence[Chunk]:
-        """The chunks of the index; none while it loads."""
-        return self.pipeline.retriever.index.chunks if self.pipeline else ()
+    def sample(self) -> list[Chunk]:
+        """The chunks of some articles from all over the corpus; none while the index loads."""
+        pipeline = self.pipeline
+        if pipeline is None:
+            return []
+        index = pipeline.retriever.index
+        names = list(index.articles)
+        return list(index.store.chunks_of(names[:: max(1, len(names) // _SAMPLE)][:_SAMPLE]))
 
-    def chunks(self, ids: Sequence[str]) -> list[Chunk]:
-        """The chunks with these ids that are in the index."""
-        wanted = set(ids)
-        found = {c.chunk_id: c for c in self.all_chunks() if c.chunk_id in wanted} if wanted else {}
-        return [found[i] for i in ids if i in found]
+    def chunks(self, links: Sequence[str]) -> list[Chunk]:
+        """The chunks at these reader links that are in the index as it is now."""
+        pipeline = self.pipeline
+        spans = [parse_read_link(link) for link in links]
+        if pipeline is None or not spans:
+            return []
+        held = pipeline.retriever.index.store.chunks_of({article_id for article_id, _start, _end in spans})
+        found = {(c.article_id, c.start, c.end): c for c in held}
+        return [found[span] for span in spans if span in found]
 
     def _load(self) -> None:
         try:

@@ -16,6 +16,11 @@ def nothing(text: str) -> str:
     return f'<p class="nothing">{escape(text)}</p>'
 
 
+def gone(why: str, quote: str) -> str:
+    """A quote that its source no longer holds."""
+    return f'{nothing(why)}<blockquote class="gone" dir="auto">{escape(quote)}</blockquote>'
+
+
 def source_cards(chunks: Sequence[Chunk], citations: Sequence[Citation]) -> str:
     """The retrieved passages as HTML cards, cited sentences marked."""
     if not chunks:

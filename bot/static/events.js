@@ -4,7 +4,7 @@ const store = window.pincite;
 const popover = window.pincitePopover;
 const $ = (selector) => document.querySelector(selector);
 const shell = () => $("#shell"); // its classes say what is open; Gradio scopes the page's CSS to what is below the body
-let reading = { links: [], at: -1 };
+let reading = { cited: [], at: -1 };
 let opener = null;
 let touched = false;
 
@@ -22,26 +22,27 @@ function closeSide() {
 
 function read(link) {
   const turn = link.closest(".turn") || [...document.querySelectorAll(".turn")].pop();
-  const links = turn ? [...turn.querySelectorAll("a.cite")].map((a) => a.getAttribute("href")) : [];
-  const unique = [...new Set(links)];
-  reading = { links: unique, at: unique.indexOf(link.getAttribute("href")) };
+  const cited = new Map(); // link to quote, each once, in the order of the answer
+  for (const a of turn ? turn.querySelectorAll("a.cite") : []) cited.set(a.getAttribute("href"), a.dataset.quote);
+  const href = link.getAttribute("href");
+  reading = { cited: [...cited], at: [...cited.keys()].indexOf(href) };
   openSide(link);
-  show(link.getAttribute("href"));
+  show(href, link.dataset.quote || "");
 }
 
-function show(link) {
-  window.pinciteReading = { count: reading.links.length, at: reading.at };
+function show(link, quote) {
+  window.pinciteReading = { count: reading.cited.length, at: reading.at };
   for (const marker of document.querySelectorAll("a.cite")) {
     marker.classList.toggle("current", marker.getAttribute("href") === link);
   }
-  trigger("click", { link });
+  trigger("click", { link, quote });
 }
 
 function step(by) {
   const at = reading.at + by;
-  if (!(at in reading.links)) return;
+  if (!(at in reading.cited)) return;
   reading.at = at;
-  show(reading.links[at]);
+  show(...reading.cited[at]);
 }
 
 // --- conversations
