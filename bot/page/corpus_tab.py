@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import datetime
 from typing import Any
 
 import gradio as gr
@@ -11,6 +12,7 @@ from bot.page.parts import QUIET, html
 from bot.page.service import Service
 from bot.render import outline, passages
 from bot.suggest import question_heading
+from index.store import MANIFEST
 from ingest.errors import PinciteError
 
 _SHOWN = 100
@@ -66,7 +68,8 @@ def articles_html(service: Service, text: str) -> str:
     rows = [
         (a, outline.Counts(passages_of[a.article_id], len(questions[a.article_id]), words[a.article_id])) for a in shown
     ]
-    summary = outline.corpus_summary(index.manifest)
+    written = datetime.fromtimestamp((index.folder / MANIFEST).stat().st_mtime).astimezone()
+    summary = outline.corpus_summary(index.manifest, written)
     return summary + outline.article_list(rows, len(matching) - len(shown))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from bot.render.passages import nothing
@@ -20,12 +21,12 @@ class Counts:
     words: int
 
 
-def corpus_summary(manifest: Mapping[str, Any]) -> str:
+def corpus_summary(manifest: Mapping[str, Any], written: datetime) -> str:
     """One line about the whole index: counts, date, encoder."""
     counts = manifest["counts"]
     figures = f"{counts['articles']:,} articles, {counts['chunks']:,} passages, {counts['words']:,} words"
     encoder = manifest["encoder"]["name"]
-    indexed = manifest["created"].replace("T", " ")
+    indexed = written.strftime("%Y-%m-%d %H:%M %Z").strip()
     return f'<p class="path">{escape(f"{figures}. Indexed {indexed} with {encoder}.")}</p>'
 
 
