@@ -46,11 +46,12 @@ def read_dataset(path: Path, qrels: Path | None = None, split: str = "") -> Data
         QuestionError: nothing readable there, or bad rows, all of them listed.
     """
     bad = BadRows()
+    suffix = _suffix(path)
     if path.is_dir():
         dataset = _folder(path, qrels, split, bad)
-    elif qrels or path.suffix.lower() in (".xml", ".topics") or path.name.startswith("topics"):
+    elif qrels or suffix in (".xml", ".topics") or path.name.startswith("topics"):
         dataset = _trec(path, qrels or _beside(path), bad)
-    elif path.suffix.lower() in (".csv", ".tsv"):
+    elif suffix in (".csv", ".tsv"):
         dataset = Dataset(path, "table", _table(path, bad))
     else:
         dataset = Dataset(path, "jsonl", tuple(question_rows(path, bad, judged=True)))
@@ -80,6 +81,11 @@ def narrowed(dataset: Dataset, ids: Sequence[str] = (), types: Sequence[str] = (
     if not kept:
         raise QuestionError(f"{dataset.path}: no question has both that id and that type")
     return replace(dataset, questions=tuple(kept))
+
+
+def _suffix(path: Path) -> str:
+    """The suffix that names the format, a packed file's inner one."""
+    return Path(path.name.lower().removesuffix(".gz")).suffix
 
 
 def _folder(folder: Path, qrels: Path | None, split: str, bad: BadRows) -> Dataset:
@@ -172,7 +178,7 @@ def _references(text: str) -> list[tuple[str, int, int]]:
 
 def _table(path: Path, bad: BadRows) -> tuple[Question, ...]:
     """One question a row; rows with the same id (or, without ids, the same question) add quotes that are all needed."""
-    delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
+    delimiter = "\t" if _suffix(path) == ".tsv" else ","
     questions: dict[str, Question] = {}
     for line, row in _named_rows(path, delimiter, ("question", "quote"), bad):
         key = row.get("id") or row["question"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import date
 from typing import Any
@@ -113,6 +113,22 @@ def check_quotes(dataset: Dataset, texts: SourceTexts) -> dict[str, Judge]:
                 bad.add(dataset.path, q.line, f"{q.id}: this quote does not stand in the corpus: {quote[:60]!r}")
     bad.check()
     return judges
+
+
+def check_documents(dataset: Dataset, known: Collection[str]) -> int:
+    """How many judged documents are not in the index; they count as never found.
+
+    Raises:
+        QuestionError: none of them is there, so the ids are of another kind than the index's.
+    """
+    judged = {document for grades in dataset.qrels.values() for document in grades}
+    missing = {document for document in judged if document not in known}
+    if judged and missing == judged:
+        raise QuestionError(
+            f"{dataset.path}: no judged document is in the index (it has {next(iter(known))!r}, the qrels "
+            f"{min(judged)!r}): build it of the corpus that the qrels speak of, with --corpus"
+        )
+    return len(missing)
 
 
 def score_cells(

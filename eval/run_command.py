@@ -61,7 +61,7 @@ def run_command(args: argparse.Namespace) -> int:
     from eval.inputs import narrowed, read_dataset
     from eval.metrics import SourceTexts
     from eval.output import Material, write_report
-    from eval.run import check_quotes, score_cells, score_engines, summary
+    from eval.run import check_documents, check_quotes, score_cells, score_engines, summary
     from eval.terminal import show
     from index.store import open_index
 
@@ -74,9 +74,12 @@ def run_command(args: argparse.Namespace) -> int:
     articles = open_index(cells[0].root).articles
     texts = SourceTexts({a.article_id: a.text for a in articles.values()})
     judges = check_quotes(dataset, texts)
+    absent = check_documents(dataset, articles)
     done = fill(cells, dataset.questions)
     wanted = sum(q.answerable or bool(c.system.engine) for c in cells for q in dataset.questions)
     print(f"{done} of {wanted} results made now, {wanted - done} were there already", file=sys.stderr)
+    if absent:
+        print(f"{absent} judged documents are not in the corpus and count as never found", file=sys.stderr)
     result = summary(score_cells(cells, dataset, texts, judges), dataset.questions) | _made_with(cells, plan)
     if plan.engines:
         result["answers"] = score_engines(cells, dataset, texts)

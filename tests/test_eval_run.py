@@ -89,8 +89,8 @@ def test_tables_join_the_quotes_of_one_question(tmp_path: Path) -> None:
     first, second = read_dataset(table).questions
     assert first.evidence == (("Cats purr\nwhen",), ("They sleep",)) and first.type == "x"
     assert (second.id, second.line) == ("b", 5)
-    bare = tmp_path / "q.tsv"
-    bare.write_text("Why purr?\tCats purr\nWho?\tOwls hunt\n")
+    bare = tmp_path / "q.tsv.gz"
+    bare.write_bytes(gzip.compress(b"Why purr?\tCats purr\nWho?\tOwls hunt\n"))
     assert [q.evidence for q in read_dataset(bare).questions] == [(("Cats purr",),), (("Owls hunt",),)]
 
 
@@ -133,6 +133,12 @@ def test_quotes_that_do_not_stand_in_the_corpus_are_bad_rows(tmp_path: Path, run
     one_clear_line(
         run("-m", "eval", "run", "--questions", str(table)), "2 bad rows: line 2", "'nowhere at all'", "line 3"
     )
+
+
+def test_qrels_about_other_documents_are_told_from_a_bad_search(tmp_path: Path, run: Run) -> None:
+    (tmp_path / "topics.tsv").write_text("1\twhy do cats purr\n")
+    (tmp_path / "qrels.txt").write_text("1 0 WSJ-1 1\n")
+    one_clear_line(run("-m", "eval", "run", "--questions", str(tmp_path)), "no judged document", "'WSJ-1'", "--corpus")
 
 
 def test_zooming_in_names_what_is_not_there(questions: list[Question]) -> None:
