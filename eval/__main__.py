@@ -62,6 +62,9 @@ def main(argv: list[str] | None = None) -> int:
     bench.add_argument("--questions", type=Path, default=DEFAULT_QUESTIONS, metavar="Q.jsonl")
     bench.add_argument("--index", type=Path, default=default_index_dir(), metavar="DIR")
     bench.add_argument("--chunks", type=int, default=0, help="grow the index to this many recombined chunks first")
+    bench.add_argument("--build", action="store_true", help="instead: building against LangChain's default pipeline")
+    bench.add_argument("--megabytes", type=float, default=0, help="of mixed text for --build (default: the corpus)")
+    bench.add_argument("--rounds", type=int, default=3, help="of --build (default 3)")
     bench.add_argument("--out", type=Path, metavar="FILE.json")
     bench.add_argument("--scoring", action="store_true", help="time the scoring of runs instead")
     bench.set_defaults(run=_bench)
@@ -154,10 +157,23 @@ def _save(result: dict[str, Any], out: Path | None) -> None:
         save_json(result, out)
 
 
+def _build_speed(args: argparse.Namespace) -> int:
+    from eval.build_bench import build_speed
+
+    with tempfile.TemporaryDirectory() as scratch:
+        result = build_speed(Path(scratch), args.megabytes, args.rounds)
+    for name, value in result["figures"].items():
+        print(f"{name}: {value}")
+    _save(result, args.out)
+    return 0
+
+
 def _bench(args: argparse.Namespace) -> int:
     from eval.bench import recombined, search_overhead
     from index.retrieve import Retriever
 
+    if args.build:
+        return _build_speed(args)
     questions = read_questions(args.questions)
     retriever = Retriever.open(args.index)
     if args.scoring:

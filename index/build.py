@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from index.config import FORMAT_VERSION, IndexConfig, StoreConfig
-from index.encode import Encoder, find_model, load_encoder, passage_text
+from index.encode import Encoder, find_model, load_encoder, load_passage_encoder, passage_text
 from index.late import QuantisedTokens, TokenStore
 from index.store import Index, build_lock, open_index, read_manifest, write_index
 from index.stores import chosen_store, store_writer
@@ -137,7 +137,7 @@ def _encode(
             if (j := known.get(passage)) is not None:
                 vectors[i], tokens[i] = old_vectors[j], old.tokens.chunk(j)
     if fresh:
-        encoder = encoder or load_encoder(config.encoder)
+        encoder = encoder or load_passage_encoder(config.encoder)
         light = encoder.light_tokens()
         vocabulary = len(light)
         texts = list(fresh)

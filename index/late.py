@@ -8,6 +8,7 @@ here on an encoder that nobody trained for it). Scores lie in [-1, 1], higher is
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -38,9 +39,6 @@ class TokenStore:
     ) -> None:
         self.codes, self.scales, self.offsets = codes, scales, offsets
         self.ids, self.id_offsets, self.idf = ids, id_offsets, idf
-        self._rows: np.ndarray | None = None
-        if codes.size * 4 <= _RESIDENT_BYTES and len(codes):
-            self._rows = codes.astype(np.float32) * scales[:, None].astype(np.float32)
 
     @classmethod
     def build(cls, chunks: Iterable[QuantisedTokens], vocabulary: int) -> TokenStore:
@@ -57,6 +55,13 @@ class TokenStore:
         ids = np.concatenate([c.ids for c in chunks])
         rows, tokens = _offsets([len(c.scales) for c in chunks]), _offsets([len(c.ids) for c in chunks])
         return cls(codes, scales, rows, ids, tokens, idf)
+
+    @cached_property
+    def _rows(self) -> np.ndarray:
+        """All token vectors as float32, made when first needed: a build never needs them."""
+        rows: np.ndarray = self.codes.astype(np.float32)
+        rows *= self.scales[:, None]
+        return rows
 
     @property
     def has_vectors(self) -> bool:
@@ -128,7 +133,7 @@ class TokenStore:
     def _cosines(self, query: Encoded, starts: np.ndarray, stops: np.ndarray) -> np.ndarray:
         """(rows, q) float32 cosines of the rows in `[start, stop)` of each pair with every query token."""
         pairs = list(zip(starts.tolist(), stops.tolist(), strict=True))
-        if self._rows is not None:
+        if self.has_vectors and self.codes.size * 4 <= _RESIDENT_BYTES:
             return _product(np.concatenate([self._rows[a:b] for a, b in pairs]), query.tokens)
         codes = np.concatenate([self.codes[a:b] for a, b in pairs])
         scales = np.concatenate([self.scales[a:b] for a, b in pairs]).astype(np.float32)
