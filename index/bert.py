@@ -21,9 +21,10 @@ from torch.nn import functional as F  # noqa: N812 (what everybody calls it)
 from index.encode import Encoded, ModelSource, default_device, light_vocabulary
 from ingest.text import fold
 
-# On a CPU every text goes alone: no padding, little memory, and its vectors are the same to the last bit whatever else
+# On a CPU every text goes alone: little padding, little memory, and its vectors are the same to the last bit whatever else
 # is encoded, so that an index built piece by piece is the one built at once. Batches would save 8 % of the time.
 _TOKENS_A_BATCH = {"cpu": 1, "cuda": 65_536}
+_STEP = 16  # lengths are rounded up to multiples of it: torch keeps compiled kernels for every shape it has seen
 _TEXTS_AT_ONCE = 4096  # tokenized together
 
 
@@ -82,7 +83,8 @@ class BertEncoder:
 
     def _forward(self, ids: list[list[int]]) -> list[Encoded]:
         lengths = [len(row) for row in ids]
-        padded = torch.zeros(len(ids), max(lengths), dtype=torch.long)
+        width = min(-(-max(lengths) // _STEP) * _STEP, self._longest)
+        padded = torch.zeros(len(ids), width, dtype=torch.long)
         for n, row in enumerate(ids):
             padded[n, : len(row)] = torch.tensor(row)
         mask = torch.arange(padded.shape[1])[None] < torch.tensor(lengths)[:, None]
