@@ -161,11 +161,7 @@ def _build_speed(args: argparse.Namespace) -> int:
     from eval.build_bench import build_speed
 
     with tempfile.TemporaryDirectory() as scratch:
-        result = build_speed(Path(scratch), args.megabytes, args.rounds)
-    for name, value in result["figures"].items():
-        print(f"{name}: {value}")
-    _save(result, args.out)
-    return 0
+        return _figures(build_speed(Path(scratch), args.megabytes, args.rounds), args.out)
 
 
 def _bench(args: argparse.Namespace) -> int:

@@ -21,8 +21,8 @@ from torch.nn import functional as F  # noqa: N812 (what everybody calls it)
 from index.encode import Encoded, ModelSource, default_device, light_vocabulary
 from ingest.text import fold
 
-# On a CPU every text goes alone: little padding, little memory, and its vectors are the same to the last bit whatever else
-# is encoded, so that an index built piece by piece is the one built at once. Batches would save 8 % of the time.
+# On a CPU every text goes alone: little padding, little memory, and its vectors are the same to the last bit whatever
+# else is encoded, so that an index built piece by piece is the one built at once. Batches would save 8 % of the time.
 _TOKENS_A_BATCH = {"cpu": 1, "cuda": 65_536}
 _STEP = 16  # lengths are rounded up to multiples of it: torch keeps compiled kernels for every shape it has seen
 _TEXTS_AT_ONCE = 4096  # tokenized together
