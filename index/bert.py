@@ -18,7 +18,7 @@ from safetensors.torch import load_file
 from tokenizers import Tokenizer
 from torch.nn import functional as F  # noqa: N812 (what everybody calls it)
 
-from index.encode import Encoded, ModelSource, default_device, light_vocabulary
+from index.encode import Encoded, ModelSource, default_device, light_vocabulary, one_token
 from ingest.text import fold
 
 # On a CPU every text goes alone: little padding, little memory, and its vectors are the same to the last bit whatever
@@ -75,6 +75,10 @@ class BertEncoder:
     def token_text(self, token_id: int) -> str:
         """See `Encoder`."""
         return str(self._tokenizer.id_to_token(int(token_id)))
+
+    def knows(self, word: str) -> bool:
+        """See `Encoder`."""
+        return one_token(self._tokenizer.encode(word, add_special_tokens=False).tokens)
 
     def light_tokens(self) -> np.ndarray:
         """See `Encoder`."""

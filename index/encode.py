@@ -293,8 +293,7 @@ class SentenceEncoder:
     def knows(self, word: str) -> bool:
         """See `Encoder`."""
         with self._lock:
-            first, *others = self.model.tokenizer.tokenize(word) or [""]
-        return not others or (len(first) > 3 and bool(_ENDINGS.fullmatch("".join(others).replace("##", ""))))
+            return one_token(self.model.tokenizer.tokenize(word))
 
     def _forward(self, texts: list[str], max_tokens: int | None, width: int = 0) -> list[Encoded]:
         """Vectors of the texts, padded to `width` tokens, or to the longest when that is longer."""
@@ -347,6 +346,12 @@ def _width(count: int) -> int:
     batches with and without a mask are computed differently, as are matrices of few rows.
     """
     return max(_LEAST_WIDTH, (count // _WIDTH_STEP + 1) * _WIDTH_STEP)
+
+
+def one_token(pieces: Sequence[str]) -> bool:
+    """Whether a word's WordPieces are one, or one and an ending."""
+    first, *others = pieces or [""]
+    return not others or (len(first) > 3 and bool(_ENDINGS.fullmatch("".join(others).replace("##", ""))))
 
 
 def light_vocabulary(vocabulary: Mapping[str, int], special: Collection[int]) -> np.ndarray:
