@@ -8,10 +8,15 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
+import sys
+import threading
+import time
 from pathlib import Path
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # before gradio is imported: no network
 
+from bot.log import start_logging
 from bot.page.endpoints import app_settings
 from bot.page.layout import build_page, launch_options
 from bot.page.service import Service
@@ -30,10 +35,20 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--index", type=Path, default=default_index_dir(), metavar="DIR")
     parser.add_argument("--corpus", type=Path, default=DEFAULT_CORPUS, help="built if there is no index yet")
     args = parser.parse_args(argv)
+    start_logging()
+    login = _login()
+    if not login and args.host not in ("127.0.0.1", "localhost", "::1") and not on_space:
+        print(
+            f"warning: {args.host} can be reached from other machines and no login is set: anybody there can ask and "
+            "read the articles; set PINCITE_USER and PINCITE_PASSWORD, or leave --host out",
+            file=sys.stderr,
+        )
     service = Service(args.index, args.corpus)
     if on_zerogpu():
         service.engine("local")  # a function that is lent a GPU must be known before the launch
     page = build_page(service)
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
     try:
         page.launch(
             server_name=args.host,
@@ -42,14 +57,26 @@ def main(argv: list[str] | None = None) -> int:
             show_error=True,
             **launch_options(),
             mcp_server=True,
-            app_kwargs=app_settings(page, service),
+            app_kwargs=app_settings(page, service, login),
+            auth=login,
+            max_file_size=1,  # byte: nothing is uploaded
             prevent_thread_lock=True,
         )
     except OSError as error:
         raise PinciteError(f"cannot serve on {args.host}:{args.port} ({error}); try another --port") from None
     service.start()  # only now, so that heavy imports do not hold up the page
-    page.block_thread()
+    stop.wait()
+    service.gate.drain()
+    time.sleep(0.5)  # for the last words to reach their reader
     return 0
+
+
+def _login() -> tuple[str, str] | None:
+    """Name and password that the page asks for, from the environment; None when neither is set."""
+    name, password = os.environ.get("PINCITE_USER", ""), os.environ.get("PINCITE_PASSWORD", "")
+    if bool(name) != bool(password):
+        raise PinciteError("PINCITE_USER and PINCITE_PASSWORD go together: set both or neither")
+    return (name, password) if name else None
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bot.engine import Engine, make_engine
+from bot.log import start_logging
 from index.config import default_index_dir
 from ingest.cli import fail_clearly, json_line, read_jsonl, write_jsonl
 from ingest.errors import BackendError, PinciteError, QuestionError
@@ -44,6 +45,7 @@ def main(argv: list[str] | None = None) -> int:
     verify.add_argument("--out", required=True, type=Path, metavar="V.jsonl")
     verify.set_defaults(run=_verify)
     args = parser.parse_args(argv)
+    start_logging()
     status: int = args.run(args)
     return status
 
@@ -89,7 +91,7 @@ def _answer(pipeline: Any, engine: Engine, question: Mapping[str, Any]) -> dict[
 
 
 def _read_batch(path: Path) -> list[dict[str, Any]]:
-    from index.query import check_question
+    from index.query import check_history, check_question
 
     questions, problems, seen = [], [], set()
     for number, record in read_jsonl(path, "questions"):
@@ -97,6 +99,7 @@ def _read_batch(path: Path) -> list[dict[str, Any]]:
             if not isinstance(record.get("id"), str) or record["id"] in seen:
                 raise QuestionError('"id" must be a string that stands only once')
             check_question(record.get("question"))
+            check_history(record.get("history"))
         except QuestionError as error:
             problems.append(f"line {number}: {error}")
         seen.add(record.get("id"))

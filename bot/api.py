@@ -8,13 +8,13 @@ them as types and has no `from __future__ import annotations`.)
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, cast
 
 from bot.page.service import Service
+from index.query import check_history
 from ingest.errors import PinciteError, QuestionError
 
 if TYPE_CHECKING:
     from bot.pipeline import Pipeline
 
 MAX_HITS = 100
-MAX_HISTORY = 50  # messages
 EngineName = Literal["auto", "extractive", "local", "hosted"]
 Mode = Literal["full", "hybrid", "dense", "bm25"]
 
@@ -131,9 +131,10 @@ class Api:
         """
         pipeline = self._pipeline()
         _one_of("engine", engine, EngineName)
-        earlier = _checked_history(history)
+        earlier = check_history(history)
         chosen = _checked_articles(articles)
-        answer = pipeline.ask(question, self._service.engine(engine), earlier, chosen)
+        with self._service.gate.turn():
+            answer = pipeline.ask(question, self._service.engine(engine), earlier, chosen)
         return cast(AnswerRecord, answer.record())
 
     def search(
@@ -157,7 +158,9 @@ class Api:
         pipeline = self._pipeline()
         _one_of("mode", mode, Mode)
         k = _whole_number("k", k, 1, MAX_HITS)
-        found = pipeline.retriever.search(question, k, mode, _checked_history(history), _checked_articles(articles))
+        earlier, chosen = check_history(history), _checked_articles(articles)
+        with self._service.gate.turn():
+            found = pipeline.retriever.search(question, k, mode, earlier, chosen)
         hits = [cast(HitRecord, hit.record()) for hit in found.hits]
         return {"query": found.query, "hits": hits, "timings_ms": dict(found.timings_ms)}
 
@@ -214,14 +217,3 @@ def _checked_articles(articles: object) -> list[str] | None:
     if articles is not None and not (isinstance(articles, list) and all(isinstance(a, str) for a in articles)):
         raise QuestionError("articles must be a list of titles or article_ids")
     return articles
-
-
-def _checked_history(history: object) -> list[dict[str, str]]:
-    turns = [] if history is None else history
-    if not isinstance(turns, list) or len(turns) > MAX_HISTORY:
-        raise QuestionError(f"history must be a list of at most {MAX_HISTORY} messages")
-    for turn in turns:
-        role = turn.get("role") if isinstance(turn, dict) else None
-        if role not in ("user", "assistant") or not isinstance(turn.get("content"), str):
-            raise QuestionError('a message of history is {"role": "user" or "assistant", "content": text}')
-    return turns

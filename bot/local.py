@@ -66,7 +66,7 @@ class LocalEngine:
     def _generate(self, messages: list[dict[str, str]], made: list[int]) -> Iterator[str]:
         """Text as it comes; the number of tokens is put into `made` at the end."""
         import torch
-        from transformers import TextIteratorStreamer
+        from transformers import StoppingCriteriaList, TextIteratorStreamer
 
         tokenizer, model = self._load()
         inputs = tokenizer.apply_chat_template(
@@ -74,11 +74,21 @@ class LocalEngine:
         ).to(model.device)
         streamer = TextIteratorStreamer(tokenizer, skip_prompt=True, skip_special_tokens=True, timeout=120)
         failure: list[BaseException] = []
+        gone = threading.Event()  # whoever asked has: generation ends with the next token
+
+        def ends(ids: Any, _scores: Any, **_options: Any) -> Any:
+            return torch.full((ids.shape[0],), gone.is_set(), device=ids.device)
 
         def work() -> None:
             try:
                 with torch.inference_mode():
-                    ids = model.generate(**inputs, max_new_tokens=_MAX_NEW_TOKENS, do_sample=False, streamer=streamer)
+                    ids = model.generate(
+                        **inputs,
+                        max_new_tokens=_MAX_NEW_TOKENS,
+                        do_sample=False,
+                        streamer=streamer,
+                        stopping_criteria=StoppingCriteriaList([ends]),
+                    )
                 made.append(int(ids.shape[-1] - inputs["input_ids"].shape[-1]))
             except Exception as error:  # handed to the reader, which raises it
                 failure.append(error)
@@ -90,6 +100,8 @@ class LocalEngine:
             yield from streamer
         except Exception as error:  # the streamer's queue ran dry: generation hangs
             raise BackendError(f"the local model stopped answering ({type(error).__name__})") from None
+        finally:
+            gone.set()
         thread.join()
         if failure:
             raise BackendError(f"the local model failed: {failure[0]}") from failure[0]

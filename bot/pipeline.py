@@ -16,6 +16,7 @@ from bot.answerable import ANSWERS, NEAR, Answerability, disagreement
 from bot.engine import Draft, Engine, ExtractiveEngine
 from bot.evidence import Evidence, EvidenceConfig, gather
 from bot.lists import rest_of_section
+from bot.log import log_answer
 from bot.values import Answer, Citation, RefusalReason, Sentence
 from bot.verify import Judgement, Verifier
 from index.query import check_question, without_request
@@ -44,9 +45,10 @@ class BotConfig:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """First event: the passages, before anything is written."""
+    """First event: the passages, before anything is written, and milliseconds a stage."""
 
     hits: tuple[Hit, ...]
+    timings_ms: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +129,22 @@ class Pipeline:
             QuestionError: an empty or overlong question, or an unknown article. A model that fails is not
             an exception but an answer with `refusal_reason` "backend_failed".
         """
+        stages: Mapping[str, float] = {}
+        for event in self._events(question, engine, history, articles, question_id):
+            if isinstance(event, Found):
+                stages = event.timings_ms
+            elif isinstance(event, Answer):
+                log_answer(event, stages)
+            yield event
+
+    def _events(
+        self,
+        question: str,
+        engine: Engine,
+        history: Sequence[Mapping[str, str]],
+        articles: Collection[str] | None,
+        question_id: str,
+    ) -> Iterator[Event]:
         started = time.perf_counter()
         question = check_question(question)
         if reply := prompts.small_talk(question):
@@ -134,7 +152,7 @@ class Pipeline:
             return
         retrieval, near = self._search(question, history, articles)
         timings = {"retrieve": _ms(started), "first_token": _ms(started), "total": 0.0}
-        yield Found(retrieval.hits)
+        yield Found(retrieval.hits, retrieval.timings_ms)
         answer = _Writer(question_id, question, engine.name, timings, started)
         tokens = self.retriever.index.tokens
         if near < self.config.min_near:

@@ -6,12 +6,19 @@ import re
 from string import Template
 
 from bot.values import Citation
+from ingest.text import printable, squeeze
 
 SYSTEM = (
     "You answer questions from numbered excerpts. Use only what the excerpts say, in one to three short "
     "sentences. Do not add facts, names or numbers of your own. If they do not answer, say: Not stated."
 )
 USER = Template("Excerpts:\n$excerpts\n\nQuestion: $question\nAnswer:")
+
+_TURN = re.compile(  # ChatML, Llama 2 to 4, Mistral, Gemma, Phi and their kin
+    r"<[|｜][^<>]{0,40}?[|｜]>|</?s>|<</?SYS>>|\[/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_(?:CALLS|RESULTS))\]|"
+    r"</?(?:start_of_turn|end_of_turn|bos|eos|pad|unk|think|tool_call|tool_response)>"
+)
+_MARKER = re.compile(r"\[\d+\]")
 
 NOTHING_RETRIEVED = (
     "The articles don't cover this: no passage is close to the question. "
@@ -53,9 +60,16 @@ def small_talk(message: str) -> str:
 
 
 def user_prompt(question: str, excerpts: list[str]) -> str:
-    """The user turn for a language model; excerpts are numbered from 1."""
-    numbered = "\n".join(f"[{n}] {text}" for n, text in enumerate(excerpts, 1))
-    return USER.substitute(excerpts=numbered, question=question)
+    """The user turn for a language model; excerpts are numbered from 1. Nothing in an excerpt or a question can end
+    the turn, open another, number itself as an excerpt or hide from a reader.
+    """
+    numbered = "\n".join(f"[{n}] {_MARKER.sub(' ', unspoken(text))}" for n, text in enumerate(excerpts, 1))
+    return USER.substitute(excerpts=numbered, question=unspoken(question))
+
+
+def unspoken(text: str) -> str:
+    """Text on one line without what chat templates put between turns, and without characters nobody sees."""
+    return squeeze(_TURN.sub(" ", printable(text)))
 
 
 def articles_differ(first: Citation, second: Citation) -> str:

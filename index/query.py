@@ -6,9 +6,9 @@ import re
 from collections.abc import Mapping, Sequence
 
 from ingest.errors import QuestionError
+from ingest.limits import Limits
 from ingest.text import FUNCTION_WORDS, fold, squeeze
 
-MAX_QUESTION = 4000  # characters; a question longer than this is a mistake
 MAX_TURNS = 3  # earlier user turns that a follow-up may lean on
 _REPEAT = 3  # how often a follow-up's own words count against those of the turns before it
 _SHORT = 4  # a message with at most this many content words may lean on what was said before
@@ -37,16 +37,38 @@ def check_question(question: object) -> str:
     """The question, trimmed.
 
     Raises:
-        QuestionError: not a string, empty, or longer than `MAX_QUESTION` characters.
+        QuestionError: not a string, empty, or longer than `Limits.question` characters.
     """
     if not isinstance(question, str):
         raise QuestionError(f"a question must be text, {type(question).__name__} seen")
     text = question.encode("utf-8", "replace").decode("utf-8").strip()
     if not any(c.isalnum() for c in text):
         raise QuestionError("the question is empty: type a question with at least one word")
-    if len(text) > MAX_QUESTION:
-        raise QuestionError(f"the question has {len(text):,} characters, at most {MAX_QUESTION:,} are read: shorten it")
+    most = Limits.from_environment().question
+    if len(text) > most:
+        raise QuestionError(f"the question has {len(text):,} characters, at most {most:,} are read: shorten it")
     return text
+
+
+def check_history(history: object) -> list[dict[str, str]]:
+    """Earlier messages, oldest first; None is none.
+
+    Raises:
+        QuestionError: not a list of messages with "role" and "content", or more or longer ones than `Limits` allows.
+    """
+    limits = Limits.from_environment()
+    turns = [] if history is None else history
+    if not isinstance(turns, (list, tuple)) or len(turns) > limits.turns:
+        raise QuestionError(f"history must be a list of at most {limits.turns} messages: send the latest ones")
+    for turn in turns:
+        role, content = (turn.get("role"), turn.get("content")) if isinstance(turn, Mapping) else (None, None)
+        if role not in ("user", "assistant") or not isinstance(content, str):
+            raise QuestionError('a message of history is {"role": "user" or "assistant", "content": text}')
+        if len(content) > limits.turn:
+            raise QuestionError(
+                f"a message of history has {len(content):,} characters, at most {limits.turn:,} are read"
+            )
+    return [{"role": t["role"], "content": t["content"].encode("utf-8", "replace").decode()} for t in turns]
 
 
 def without_request(question: str) -> str:

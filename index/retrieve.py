@@ -15,7 +15,7 @@ import numpy as np
 from index.config import MODES, SearchConfig
 from index.encode import Encoded, Encoder, Reranker, find_model, load_encoder, load_reranker, passage_text
 from index.late import OnTheFlyTokens, TokenStore
-from index.query import check_question, search_text
+from index.query import check_history, check_question, search_text
 from index.spelling import Speller
 from index.store import Index, open_index
 from ingest.errors import QuestionError, StoreError
@@ -120,7 +120,7 @@ class Retriever:
             raise QuestionError(f"unknown mode {mode!r}; choose one of {', '.join(MODES)}")
         if k < 1:
             raise QuestionError(f"k is {k}; ask for at least one passage")
-        query = self._speller.corrected(search_text(check_question(question), history))
+        query = self._speller.corrected(search_text(check_question(question), check_history(history)))
         timings: dict[str, float] = {}
         clock = _Clock(timings)
         allowed = self._allowed(articles)

@@ -33,6 +33,7 @@ def fail_clearly(main: Callable[[], int]) -> NoReturn:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = 0
     except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what could not be written is not tried again
         place = f"{error.filename}: " if error.filename else ""
         print("error: " + squeeze(printable(f"{place}{error.strerror or error}")), file=sys.stderr)
         status = 2

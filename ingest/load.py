@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,6 +28,7 @@ from ingest.web import read_html
 from ingest.word import read_docx
 
 MAX_FILE = 256 << 20  # bytes of a file; a JSONL file is read line by line and may be larger
+_HALF = re.compile("[\ud800-\udfff]")
 # format -> (its name, its reader, the packages that the reader needs)
 _READERS: dict[str, tuple[str, Callable[[bytes], Extracted], str]] = {
     "html": ("HTML", read_html, "trafilatura lxml_html_clean"),
@@ -152,7 +154,9 @@ def _decode(data: bytes, path: Path) -> str:
 
 
 def _records(path: Path, source: str, lines: BinaryIO) -> Iterator[Article]:
-    for number, raw in enumerate(lines, 1):
+    for number, raw in enumerate(iter(lambda: lines.readline(MAX_FILE + 1), b""), 1):
+        if len(raw) > MAX_FILE:
+            raise CorpusError(f"{path}, line {number}: longer than {MAX_FILE >> 20} MiB; split the record")
         try:
             line = raw.decode("utf-8-sig" if number == 1 else "utf-8")
         except UnicodeDecodeError:
@@ -174,6 +178,8 @@ def _records(path: Path, source: str, lines: BinaryIO) -> Iterator[Article]:
             raise CorpusError(f'{path}, line {number}: a record needs "_id" (or "id") and a string "text"')
         if len(body) > MAX_TEXT:
             raise CorpusError(f"{path}, line {number}: {len(body):,} characters, at most {MAX_TEXT:,} are read")
+        if _HALF.search(body) or _HALF.search(f"{record_id}{title}{record.get('url')}"):
+            raise CorpusError(f"{path}, line {number}: half a character (a lone surrogate), which is no Unicode text")
         title = squeeze(str(title))
         blocks = outline(body, 0, len(body))
         url = str(record.get("url") or "")

@@ -44,7 +44,7 @@ def _answered(
     sentences: list[Sentence] = []
     items: list[bool] = []
     citations: list[Citation] = []
-    for event in pipeline.stream(turn.question, service.engine(engine), history, articles or None):
+    for event in service.stream(turn.question, engine, history, articles or None):
         if isinstance(event, Found):
             turn = replace(turn, hits=tuple(_link(h.chunk) for h in event.hits))
         elif isinstance(event, Said):

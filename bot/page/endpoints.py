@@ -12,11 +12,13 @@ import anyio
 import gradio as gr
 from gradio.events import api as add_endpoint
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from bot.api import Api
+from bot.page.guard import Guard
 from bot.page.service import Service
 from ingest.errors import PinciteError
 
@@ -27,7 +29,7 @@ def add_endpoints(api: Api) -> None:
         add_endpoint(_told(call), concurrency_limit=4, concurrency_id=work)
 
 
-def app_settings(page: gr.Blocks, service: Service) -> dict[str, Any]:
+def app_settings(page: gr.Blocks, service: Service, login: tuple[str, str] | None = None) -> dict[str, Any]:
     """What the web application needs besides Gradio's own: for `launch(app_kwargs=...)`."""
 
     @contextlib.asynccontextmanager
@@ -40,7 +42,8 @@ def app_settings(page: gr.Blocks, service: Service) -> dict[str, Any]:
         state = "loading failed, see the page" if service.failed else service.state
         return JSONResponse({"ready": ready, "state": state}, 200 if ready else 503)
 
-    return {"lifespan": lifespan, "routes": [Route("/healthz", healthz)]}
+    guard = Middleware(Guard, limits=service.limits, login=login)
+    return {"lifespan": lifespan, "routes": [Route("/healthz", healthz)], "middleware": [guard]}
 
 
 def _told(call: Callable[..., Any]) -> Callable[..., Any]:

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bot.engine import Engine, make_engine
 from bot.feedback import Feedback
+from bot.page.guard import Gate
 from bot.render import parse_read_link
 from ingest.errors import BackendError, PinciteError, StoreError
+from ingest.limits import Limits
 from ingest.values import Chunk
 
 if TYPE_CHECKING:
-    from bot.pipeline import Pipeline
+    from bot.pipeline import Event, Pipeline
 
 ENGINES = [
     ("Quotes only · instant, free · nothing leaves this machine", "extractive"),
@@ -47,6 +49,8 @@ class Service:
 
     def __init__(self, root: Path, corpus: Path) -> None:
         self.root, self.corpus = root, corpus
+        self.limits = Limits.from_environment()
+        self.gate = Gate(self.limits)
         self.state = "Starting ..."
         self.failed = False
         self.feedback = Feedback.from_environment()
@@ -124,6 +128,19 @@ class Service:
         held = pipeline.retriever.index.store.chunks_of({article_id for article_id, _start, _end in spans})
         found = {(c.article_id, c.start, c.end): c for c in held}
         return [found[span] for span in spans if span in found]
+
+    def stream(
+        self, question: str, engine: str, history: Sequence[Mapping[str, str]], articles: Collection[str] | None = None
+    ) -> Iterator[Event]:
+        """`Pipeline.stream` once it is this question's turn; a reader that stops early gives the turn back.
+
+        Raises:
+            PinciteError: not loaded yet, too many questions at once, or what `Pipeline.stream` raises.
+        """
+        pipeline = self.ready()
+        recent = [{**m, "content": m["content"][: self.limits.turn]} for m in history[-self.limits.turns :]]
+        with self.gate.turn():
+            yield from pipeline.stream(question, self.engine(engine), recent, articles)
 
     def _load(self) -> None:
         try:

@@ -1,0 +1,251 @@
+"""Hostile documents, full disks, odd clocks and no network; the long runs are `tests.fuzz`, `attacks`, `offline`."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from bot.engine import ExtractiveEngine, make_engine
+from bot.pipeline import Pipeline
+from bot.prompts import user_prompt
+from bot.render import as_text
+from bot.values import Answer
+from index.build import build_index
+from index.config import ROOT
+from index.encode import SentenceEncoder
+from index.retrieve import Retriever
+from index.store import open_index
+from ingest.cli import json_line
+from ingest.errors import CorpusError
+from ingest.load import load_corpus, read_file
+from tests import fuzz, offline
+from tests.attacks import ATTACKS, CANARY, Case, cases, differences, write_corpus
+from tests.conftest import Run, one_clear_line
+
+# "### Instruction:" makes a Markdown outline out of the article, as any such heading would: known, see SECURITY.md
+OUTLINED = {"alpaca"}
+
+
+def pipelines(chosen: list[Case], folder: Path, encoder: SentenceEncoder) -> tuple[Pipeline, Pipeline]:
+    made = []
+    for attacked in (False, True):
+        corpus = write_corpus(folder / str(attacked), chosen, attacked)
+        build_index([corpus], folder / f"index-{attacked}", encoder=encoder)
+        made.append(Pipeline(Retriever(open_index(folder / f"index-{attacked}"), encoder)))
+    return made[0], made[1]
+
+
+# --- prompt injection ------------------------------------------------------------------------------------
+
+
+def test_attacks_in_documents_change_no_citation_verdict_or_refusal(tmp_path: Path, encoder: SentenceEncoder) -> None:
+    chosen = [case for case in cases() if case.name not in OUTLINED]
+    assert len(chosen) >= 50 and len({name for name, _text in ATTACKS}) == len(ATTACKS)
+    clean, attacked = pipelines(chosen, tmp_path, encoder)
+    answered = 0
+    for case in chosen:
+        for question in case.questions:
+            before, after = (p.ask(question, ExtractiveEngine()) for p in (clean, attacked))
+            answered += not before.refused
+            assert not list(differences(before, after, case)), (case.name, question)
+            shown = as_text(after) + json_line(after.record())
+            assert not any(c in shown for c in "\x1b\x07\u202e\u200b\U000e0049")
+    assert answered == len(chosen)  # each fact is told, and nothing else is
+
+
+def test_attacks_do_not_steer_a_real_model(tmp_path: Path, encoder: SentenceEncoder, local_model: Path) -> None:
+    chosen = [case for case in cases() if case.name in ("chatml", "ignore previous", "fake markers")]
+    _clean, attacked = pipelines(chosen, tmp_path, encoder)
+    engine = make_engine(f"local:{local_model}")
+    for case in chosen:
+        answer = attacked.ask(case.questions[0], engine)
+        assert not answer.refused and CANARY not in answer.answer
+        assert all(s.verdict != "unsupported" and s.markers for s in answer.sentences)
+        for c in answer.citations:
+            assert attacked.retriever.index.articles[c.article_id].text[c.start : c.end] == c.quote
+            assert CANARY not in c.quote
+
+
+def test_a_prompt_holds_no_turn_and_no_number_of_a_document() -> None:
+    for name, attack in ATTACKS:
+        prompt = user_prompt(f"Why? {attack}", [attack, "An honest line."])
+        assert prompt.count("\n") == 5 and prompt.startswith("Excerpts:\n[1] "), name
+        assert not any(t in prompt for t in ("<|", "</s>", "[INST]", "<<SYS>>", "<start_of_turn>", "\u200b", "\u202e"))
+    assert user_prompt("q", ["[2] x [3]", "y"]) == "Excerpts:\n[1]   x  \n[2] y\n\nQuestion: q\nAnswer:"
+
+
+# --- files -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("loader", ["chunker", "text", "jsonl", "html", "pdf", "docx"])
+def test_mutated_files_are_read_or_refused_with_exact_spans(loader: str, tmp_path: Path) -> None:
+    assert not fuzz.run(loader, 400, seed=int(time.time()), keep=tmp_path)
+
+
+SHAPES: dict[str, str] = {
+    "abbreviations": "e.g. " * 40_000,
+    "initials": "A. " * 60_000,
+    "full stops": "." * 200_000,
+    "spaces in a heading": "# x" + " " * 200_000 + "y",
+    "hashes": "# " + "#" * 200_000 + "y",
+    "spaces behind a bullet": "• x" + " " * 200_000 + "y",
+    "counts that start anew": "\n\n".join(f"1. Head {n}" for n in range(20_000)),
+    "headings": "# a\n" * 40_000,
+    "questions": "Question 1: What?\n\n" * 20_000,
+    "wrapped lines": "a\n" * 100_000,
+    "an open fence": "```\n" + "a\n" * 100_000,
+    "non-breaking spaces": "a.\n\u00a0" * 50_000,
+    "one word": "x" * 1_000_000,
+    "quotes": '."' * 100_000,
+    "blank lines": "a" + "\n" * 500_000 + "b",
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_the_time_for_a_text_grows_with_its_length_only(shape: str, tmp_path: Path) -> None:
+    """Each took more than 20 s, or made a chunk of a megabyte, before a rule was changed; ten times the time that
+    a chapter of prose of that length takes is allowed, against minutes.
+    """
+
+    def seconds(text: str) -> float:
+        (tmp_path / "x.txt").write_text(text, encoding="utf-8")
+        began = time.process_time()
+        for article in read_file(tmp_path / "x.txt", "x.txt"):
+            fuzz.check_article(article)
+        return time.process_time() - began
+
+    text = SHAPES[shape]
+    half = min(seconds(text[: len(text) // 4]) for _ in range(2))
+    whole = min(seconds(text) for _ in range(2))
+    assert whole < 9 * half + 0.3  # linear is 4 times, quadratic 16 times
+
+
+def test_odd_files_are_one_line_or_left_out(tmp_path: Path) -> None:
+    folder = tmp_path / "corpus"
+    folder.mkdir()
+    (folder / "good.txt").write_text("Tea\n\nGreen tea is steeped at 80 degrees.\n")
+    (folder / "out.txt").symlink_to("/etc/passwd")
+    (folder / "loop").symlink_to(folder)
+    os.mkfifo(folder / "pipe.txt")
+    for name, line in {
+        "deep": '{"_id": 1, "text": "x", "more": ' + "[" * 100_000 + "]" * 100_000 + "}",
+        "digits": '{"_id": 1, "text": "x", "more": ' + "1" * 5000 + "}",
+        "half": '{"_id": "1", "text": "a \\ud800 b"}',
+        "halfid": '{"_id": "\\udfff", "text": "a"}',
+    }.items():
+        (folder / f"{name}.jsonl").write_text(line + "\n")
+    (folder / "names.jsonl").write_text('{"_id": "../../x", "text": "A name is only a name."}\n')
+    corpus = load_corpus([folder])
+    assert [a.article_id for a in corpus.articles] == ["good.txt", "../../x"]
+    assert len(corpus.skipped) == 4 and all("\n" not in line for line in corpus.skipped)
+    with pytest.raises(CorpusError):
+        read_file(folder / "half.jsonl", "half.jsonl")
+
+
+def test_a_gigabyte_on_one_line_is_refused_within_the_limits(tmp_path: Path) -> None:
+    script = (
+        "import resource, sys; resource.setrlimit(resource.RLIMIT_AS, (3 << 30, 3 << 30))\n"
+        "from ingest.load import read_file; from ingest.errors import CorpusError; from pathlib import Path\n"
+        "try: read_file(Path(sys.argv[1]), 'x')\nexcept CorpusError as error: print(error)"
+    )
+    for name in ("line.txt", "line.jsonl"):
+        with open(tmp_path / name, "wb") as file:
+            for _ in range(1024):
+                file.write(b"x" * (1 << 20))
+        done = subprocess.run(
+            [sys.executable, "-c", script, str(tmp_path / name)], cwd=ROOT, capture_output=True, text=True, timeout=120
+        )
+        (tmp_path / name).unlink()
+        assert done.returncode == 0 and "256 MiB" in done.stdout, done.stderr
+
+
+# --- terminal and exports --------------------------------------------------------------------------------
+
+
+def test_nothing_a_document_holds_drives_the_terminal(run: Run, tmp_path: Path) -> None:
+    evil = "\x1b]0;owned\x07\x9b2J\u202e"
+    corpus = tmp_path / "corpus"
+    corpus.mkdir()
+    (corpus / "a.txt").write_text(
+        f"Kettle {evil}\n\nThe Velmora kettle {evil} needs seven minutes.\n", encoding="utf-8"
+    )
+    (corpus / f"b{evil}.txt").write_bytes(b"\xff\xfe\xff")
+    out = str(tmp_path / "index")
+    told = [
+        run("-m", "index", "build", "--corpus", str(corpus), "--out", out),
+        run("-m", "index", "info", "--index", out),
+        run("-m", "index", "search", "Velmora kettle", "--index", out, "--explain"),
+        run("-m", "bot", "ask", "How many minutes does the Velmora kettle need?", "--index", out),
+        run("-m", "bot", "ask", "How many minutes does the Velmora kettle need?", "--index", out, "--json"),
+        run("-m", "index", "search", f"why {evil}", "--index", str(tmp_path / f"none{evil}")),
+    ]
+    for result in told:
+        assert not any(c in result.stdout + result.stderr for c in "\x1b\x07\x9b\u202e"), result.args
+    assert "seven minutes" in told[3].stdout
+    assert evil in json.loads(told[4].stdout)["citations"][0]["quote"]  # escaped, and still exact
+
+
+# --- faults ----------------------------------------------------------------------------------------------
+
+
+def limited(kib: int, *args: str, out: str = "") -> subprocess.CompletedProcess[str]:
+    """A command that may write files of so many KiB, as on a disk that is full."""
+    redirect = f" >{out}" if out else ""
+    line = f'ulimit -f {kib}; exec "$@"{redirect}'
+    return subprocess.run(
+        ["bash", "-c", line, "bash", sys.executable, *args], cwd=ROOT, capture_output=True, text=True, timeout=300
+    )
+
+
+def test_a_full_disk_is_one_clear_line_and_loses_nothing(
+    run: Run, small_corpus: Path, tmp_path: Path, write_jsonl: Callable[..., Path], index_dir: Path
+) -> None:
+    out = str(tmp_path / "mine")
+    assert run("-m", "index", "build", "--corpus", str(small_corpus), "--out", out).returncode == 0
+    (small_corpus / "wine.txt").write_text("Wine\n\nRed wine is served at sixteen degrees.\n")
+    one_clear_line(limited(1, "-m", "index", "build", "--corpus", str(small_corpus), "--out", out), "cannot write")
+    assert "80 degrees" in run("-m", "index", "search", "how hot is green tea", "--index", out).stdout
+    questions = [{"id": str(n), "question": f"What is dropout? {n}"} for n in range(8)]
+    path, answers = write_jsonl("q.jsonl", *questions), tmp_path / "a.jsonl"
+    batch = ["-m", "bot", "batch", "--questions", str(path), "--out", str(answers), "--index", str(index_dir)]
+    one_clear_line(limited(6, *batch), "too large")
+    assert run(*batch).returncode == 0
+    ids = [json.loads(line)["id"] for line in answers.read_text(encoding="utf-8").splitlines()]
+    assert sorted(ids) == [str(n) for n in range(8)]
+    ask = ["-m", "bot", "ask", "What is dropout?", "--index", str(index_dir)]
+    one_clear_line(limited(100_000, *ask, out="/dev/full"), "No space left")
+
+
+def test_a_log_that_cannot_be_written_costs_no_answer(index_dir: Path) -> None:
+    command = [sys.executable, "-m", "bot", "ask", "What is dropout?", "--index", str(index_dir)]
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            command, cwd=ROOT, stdout=subprocess.PIPE, stderr=full, text=True, timeout=120,
+            env={**os.environ, "PINCITE_LOG": "json"},
+        )  # fmt: skip
+    assert done.returncode == 0 and "[1]" in done.stdout
+
+
+def test_a_clock_that_jumps_changes_no_answer(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = pipeline.ask("What is dropout?", ExtractiveEngine())
+    jumps = iter([4e9, -5.0, 0.0, 1e10] * 1000)
+    monkeypatch.setattr(time, "time", lambda: next(jumps))
+    answer = pipeline.ask("What is dropout?", ExtractiveEngine())
+    assert isinstance(answer, Answer) and answer.answer == expected.answer
+    assert all(0 <= ms < 60_000 for ms in answer.timings_ms.values())
+
+
+# --- network ---------------------------------------------------------------------------------------------
+
+
+def test_with_the_offline_engines_nothing_leaves_the_machine(index_dir: Path) -> None:
+    counted = offline.inside_namespace(index_dir)
+    assert counted.pop("deliberate") > 0  # the count counts
+    assert counted == dict.fromkeys(["build", "ask", "batch", "eval", "page"], 0)
