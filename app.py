@@ -68,7 +68,8 @@ def main(argv: list[str] | None = None) -> int:
     stop.wait()
     service.gate.drain()
     time.sleep(0.5)  # for the last words to reach their reader
-    return 0
+    sys.stdout.flush()
+    os._exit(0)  # threads of the server's libraries would hold up an ordinary exit
 
 
 def _login() -> tuple[str, str] | None:
