@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 from ingest.errors import PinciteError
 from ingest.text import printable, squeeze
 
-_UNSAFE = re.compile("[\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff]")
+_UNSAFE = re.compile("[\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\U000e0000-\U000e007f]")
 
 
 def fail_clearly(main: Callable[[], int]) -> NoReturn:
@@ -79,7 +79,12 @@ def json_line(record: Mapping[str, Any]) -> str:
     """The record as JSON on one line. What could drive a terminal, reorder a line, hide in it or not be encoded is
     written as an escape, which reads back as the same text.
     """
-    return _UNSAFE.sub(lambda m: f"\\u{ord(m.group()):04x}", json.dumps(record, ensure_ascii=False))
+    return _UNSAFE.sub(_escaped, json.dumps(record, ensure_ascii=False))
+
+
+def _escaped(match: re.Match[str]) -> str:
+    code = ord(match.group())
+    return f"\\u{code:04x}" if code < 0x10000 else json.dumps(match.group())[1:-1]
 
 
 def write_jsonl(path: str | Path, records: Iterable[Mapping[str, Any]]) -> int:
