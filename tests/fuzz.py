@@ -32,7 +32,7 @@ from ingest.values import Article
 from tests.make_pdf import Type, make_pdf
 
 SECONDS = 10  # for one input; inputs have at most 64 KiB
-MEMORY = 3 << 30  # bytes of address space
+MEMORY = 3 << 30  # bytes of address space beyond what is there before
 _LONGEST = 1 << 16
 _TEXT = (
     "  • Title\n\nTitle\n\n1. What is it?\nIt is. e.g. this, i.e. that.\n\n• one\n  • two\n\n"
@@ -185,7 +185,8 @@ def run(loader: str, inputs: int, seed: int, keep: Path, tell: Callable[[str], N
 
 
 def _work(loader: str, seed: int, start: int, stop: int, folder: Path, out: object) -> None:
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    held = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()  # by the parent's libraries
+    resource.setrlimit(resource.RLIMIT_AS, (held + MEMORY, held + MEMORY))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     signal.signal(signal.SIGALRM, _late)
     found: Counter[str] = Counter()
