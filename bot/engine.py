@@ -7,7 +7,7 @@ engine writes is only a draft: the pipeline checks every sentence before anybody
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -25,6 +25,7 @@ _ABOUT_ASIDES = re.compile(r"\b(?:asked?|asks|interviewers?|tips?|webinar|regist
 _PRONOUN = re.compile(r"(?:it|this|they|these|those|that|he|she|such)\b(?!['’]?s (?:a|an|the)\b)", re.IGNORECASE)
 _FITTING = 0.05  # added to the score of evidence that holds the kind of thing asked for
 _FOCUS = 0.82  # share of the best score that a further sentence must reach
+_SHORT_ITEM = 6  # words of a list item that says little without its neighbours
 _BULLET = re.compile(r"^(?:[-*•]|\d{1,2}[.)])\s+")
 
 
@@ -74,7 +75,7 @@ class ExtractiveEngine:
             for e in evidence
             if whole or not e.aside or e.place in fitting
         ]
-        chosen = choose(pool, self.max_words)
+        chosen = completed(choose(pool, self.max_words), evidence, self.max_words)
         told: set[int] = set()
         for piece in chosen:
             parts: tuple[Evidence, ...] = (piece,)
@@ -153,6 +154,49 @@ def choose(evidence: Sequence[Evidence], max_words: int) -> list[Evidence]:
         seen.append(bag)
         words += piece.words
     return sorted(chosen, key=lambda e: e.place)
+
+
+def completed(chosen: Sequence[Evidence], evidence: Sequence[Evidence], max_words: int) -> list[Evidence]:
+    """The chosen evidence in reading order, with the rest of every short list of which an item was chosen, and its
+    lead-in: one of four factors is half an answer. A list is left as it is when it does not fit into `max_words`.
+    """
+    by_place = {e.place: e for e in evidence}
+    kept = {e.place: e for e in chosen}
+    words = sum(e.words for e in chosen)
+    for piece in chosen:
+        run = _short_list(piece, by_place)
+        new = [e for e in run if e.place not in kept]
+        if words + sum(e.words for e in new) <= max_words:
+            kept.update((e.place, e) for e in new)
+            words += sum(e.words for e in new)
+    return [kept[place] for place in sorted(kept)]
+
+
+def _short_list(piece: Evidence, by_place: Mapping[int, Evidence]) -> list[Evidence]:
+    """The lead-in and the items of the list that a short item belongs to; nothing for other evidence."""
+    if not piece.item or piece.row or piece.words > _SHORT_ITEM:
+        return []
+    places = [piece.place]
+    for step in (-1, 1):
+        at = piece.place + step
+        while (e := by_place.get(at)) and _beside(e, piece):
+            places.append(at)
+            at += step
+    lead = by_place.get(min(places) - 1)
+    if (
+        lead is None
+        or not lead.leads
+        or lead.heading
+        or lead.chunk is not piece.chunk
+        or lead.text.rstrip()[-1:] != ":"
+    ):
+        return []
+    return [lead, *(by_place[p] for p in sorted(places))]
+
+
+def _beside(other: Evidence, piece: Evidence) -> bool:
+    same = other.chunk is piece.chunk and other.item and not other.row and not other.leads
+    return same and other.indent == piece.indent and other.words <= _SHORT_ITEM
 
 
 def _introduces(lead: Evidence, piece: Evidence) -> bool:

@@ -21,8 +21,9 @@ _POINTING = frozenset(
 )
 _WORD_ANY_CASE = re.compile(r"[A-Za-z0-9][A-Za-z0-9'-]*")
 # A question with its own verb stands alone with this many content words, one fewer if it names somebody.
+_VERBS = "is|are|was|were|do|does|did|has|have|can|could|should|would|will"
 _WHOLE = re.compile(
-    r"(?:who|what|when|where|which|why|how)\b.*\b(?:is|are|was|were|do|does|did|has|have|can|could|should|would|will)\b"
+    rf"(?:who|what|when|where|which|why|how)\b.*\b(?:{_VERBS})\b|(?!(?:can|could|would|will) you\b)(?:{_VERBS})\b"
 )
 _WHOLE_CONTENT = 3
 _REQUEST = re.compile(

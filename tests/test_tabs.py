@@ -30,8 +30,8 @@ def test_search_shows_every_stage_as_the_retriever_ranks_it(page: Page, retrieve
         assert [(shown.nth(i).get_attribute("href") or "").endswith(end) for i, end in enumerate(ends)] == [True] * 3
     final = columns.nth(3).locator("li a")
     best = retriever.search(query, 3).hits
-    assert [(final.nth(i).get_attribute("href") or "")[-len(e) :] for i, e in enumerate(ends)] != []
-    assert (final.first.get_attribute("href") or "").endswith(f"/{best[0].chunk.start}-{best[0].chunk.end}")
+    for i, hit in enumerate(best):
+        assert (final.nth(i).get_attribute("href") or "").endswith(f"/{hit.chunk.start}-{hit.chunk.end}")
     met = page.locator(".explained[open] .text .met").all_inner_texts()
     assert {"Phone", "Screen", "LinkedIn"} <= set(met)
     expect(page.locator(".timings")).to_contain_text("dense")

@@ -30,6 +30,7 @@ _CLOSED = re.compile(
 _WORK = re.compile(r"/login/?|/gradio_api/(?:queue/join|call/.+|run/.+|api/.+|mcp(?:/.*)?)")
 _TOOLS = re.compile(r"/gradio_api/mcp(?:/.*)?")  # which Gradio's own login leaves open
 _WINDOW = 60.0  # seconds
+_OWN = frozenset(("127.0.0.1", "::1"))
 _ADDRESSES = 10_000  # remembered at most
 
 
@@ -110,10 +111,12 @@ class Guard:
         return 0, ""
 
     def _too_many(self, scope: Scope) -> bool:
-        """Whether an address has used up its minute. Behind a proxy all share the proxy's address."""
-        if not self._limits.per_minute:
-            return False
+        """Whether an address has used up its minute. This machine's own are not counted: they are its owner's, or a
+        proxy's that stands for everybody and has to set its own limit.
+        """
         address = str((scope.get("client") or ("unknown",))[0])
+        if not self._limits.per_minute or address in _OWN:
+            return False
         now = time.monotonic()  # a clock that is set back changes nothing
         since, count = self._seen.pop(address, (now, 0))
         if now - since >= _WINDOW:
