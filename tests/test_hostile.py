@@ -86,7 +86,7 @@ def test_a_prompt_holds_no_turn_and_no_number_of_a_document() -> None:
 
 @pytest.mark.parametrize("loader", ["chunker", "text", "jsonl", "html", "pdf", "docx"])
 def test_mutated_files_are_read_or_refused_with_exact_spans(loader: str, tmp_path: Path) -> None:
-    assert not fuzz.run(loader, 400, seed=int(time.time()), keep=tmp_path)
+    assert not fuzz.run(loader, 400, seed=20261124, keep=tmp_path)
 
 
 SHAPES: dict[str, str] = {
@@ -110,8 +110,8 @@ SHAPES: dict[str, str] = {
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_the_time_for_a_text_grows_with_its_length_only(shape: str, tmp_path: Path) -> None:
-    """Each took more than 20 s, or made a chunk of a megabyte, before a rule was changed; ten times the time that
-    a chapter of prose of that length takes is allowed, against minutes.
+    """Each took more than 20 s, or made a chunk of a megabyte, before a rule was changed. CPU time at two lengths tells
+    a quadratic rule from a linear one with much room for noise.
     """
 
     def seconds(text: str) -> float:
