@@ -25,7 +25,7 @@ from index.store import Index
 from ingest.text import fold
 
 ANSWERS = 0.8  # `answer_score` at or above which the evidence counts as an answer
-NEAR = 0.69  # `nearness` at or above which anything counts as retrieved
+NEAR = 0.67  # `nearness` at or above which anything counts as retrieved
 _SAME_QUESTION = 0.65  # coverage of the query by a question of the source that asks the same
 _BOUND = 0.6  # coverage of the rest of the question where a name stands, relative to the best place anywhere
 _SHORT_QUERY, _FAR, _WEIGHTY = 8, 0.36, 0.08  # content words; cosine; share of the query's weight
@@ -43,6 +43,7 @@ _ABOUT_TEXTS = frozenset(
     )
 )
 _DENSE, _LENGTH = 0.23, 0.12  # weights beside late interaction, fitted on two corpora (eval/LOG.md)
+_FOREIGN = 0.1  # for a query of which the corpus has no word
 _NUMERIC = frozenset(("money", "duration", "share", "number", "measure", "count"))
 _QUANTITY = re.compile(r"(\d[\d,]*(?:\.\d+)?)\s?(%|[kKmM]\b)?")
 _WORD = re.compile(r"[^\W\d_][\w'’-]*")
@@ -76,14 +77,17 @@ class Answerability:
 
     def nearness(self, retrieval: Retrieval) -> float:
         """How near the passages are to the query: the best late-interaction and dense cosines, and the logarithm of
-        the number of the query's content tokens, since short queries find high cosines anywhere.
+        the number of the query's content tokens, since short queries find high cosines anywhere; less the more of its
+        words stand nowhere in the corpus.
         """
         if retrieval.encoded is None or not retrieval.hits:
             return 0.0
         stages = [h.stages for h in retrieval.hits]
         late, dense = (max((s[name][1] for s in stages if name in s), default=0.0) for name in ("late", "dense"))
-        content = len(self._content(retrieval.encoded))
-        return late + _DENSE * dense + _LENGTH * math.log(max(1, content))
+        content = set(self._content(retrieval.encoded))
+        words = [word for word, places in self._words(retrieval.encoded) if places[0] in content]
+        foreign = sum(not self._has(word) for word in words) / max(1, len(words))
+        return late + _DENSE * dense + _LENGTH * math.log(max(1, len(content))) - _FOREIGN * foreign
 
     def score(self, question: str, query: Encoded, evidence: Sequence[Evidence]) -> float:
         """How far the evidence holds what is asked for, in 0..1; 1 when nothing speaks against it.
@@ -108,6 +112,11 @@ class Answerability:
         wanted = asked(question)
         kinds = [_best_place(kind, evidence, around, places / places.max(), question, named) for kind in wanted]
         return min(merely, bound, 0.5 if strange else 1.0, float(np.mean(kinds)) if kinds else 1.0)
+
+    def _has(self, word: str) -> bool:
+        """Whether the corpus has a word, in any of its forms; function words stand in every corpus."""
+        stem = stems(word, self._language)
+        return not stem or any(s in self._vocabulary for s in stem)
 
     def _content(self, query: Encoded) -> list[int]:
         """Places of the query's tokens that are neither punctuation, function words nor special."""
@@ -162,8 +171,7 @@ class Answerability:
         near = best.max(axis=0)
         names = _names(question)
         for word, places in self._words(query):
-            strange = not any(s in self._vocabulary for s in stems(word, self._language))
-            if strange and set(stems(word)) & names and near[places].mean() < _STRANGE_NAME:
+            if not self._has(word) and set(stems(word)) & names and near[places].mean() < _STRANGE_NAME:
                 return word
         return ""
 
