@@ -20,6 +20,7 @@ from bot.log import log_answer
 from bot.values import Answer, Citation, RefusalReason, Sentence
 from bot.verify import Judgement, Verifier
 from index.query import check_question, without_request
+from index.remember import DEFAULT_BYTES, RememberingEncoder
 from index.retrieve import Hit, Retrieval, Retriever
 from ingest.errors import BackendError
 from ingest.text import fold, squeeze
@@ -32,7 +33,8 @@ class BotConfig:
     `passages`: hits whose sentences are evidence, scored as `evidence` says. `min_near`: below this nearness
     nothing counts as retrieved. `min_answer`: below this score the evidence does not hold what is asked for.
     `keep_share`: a draft of which less than this share survives the check gives way to quotes. `mark_unsupported`:
-    show what fails the check, uncited and marked, instead of leaving it out.
+    show what fails the check, uncited and marked, instead of leaving it out. `remembered_bytes`: room for the
+    vectors of sentences that were evidence lately.
     """
 
     passages: int = 5
@@ -41,6 +43,7 @@ class BotConfig:
     min_answer: float = ANSWERS
     keep_share: float = 0.5
     mark_unsupported: bool = False
+    remembered_bytes: int = DEFAULT_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +72,8 @@ class Pipeline:
 
     def __init__(self, retriever: Retriever, config: BotConfig | None = None) -> None:
         self.retriever, self.config = retriever, config or BotConfig()
-        self._verifier = Verifier(retriever.encoder)
+        self._encoder = RememberingEncoder(retriever.encoder, self.config.remembered_bytes)
+        self._verifier = Verifier(self._encoder)
         self._answerability = Answerability(retriever.index, retriever.encoder)
 
     @classmethod
@@ -159,7 +163,7 @@ class Pipeline:
             yield answer.refuse("nothing_retrieved", prompts.NOTHING_RETRIEVED)
             return
         passages = [*retrieval.hits, *self._rest(question, retrieval.hits)]
-        evidence = gather(retrieval, passages, self.retriever.encoder, tokens, self.config.evidence)
+        evidence = gather(retrieval, passages, self._encoder, tokens, self.config.evidence)
         query = retrieval.encoded or self.retriever.encoder.encode_query(retrieval.query)
         held = self._answerability.score(question, query, evidence)
         answer.confidence = round(max(0.0, min(1.0, near * held)), 4)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,8 @@ from bot.verify import WEIGHTS, claim_spans, combined_score, examine, log_odds
 from eval.pairs import Claim
 from eval.squad import answer_claims, read_paragraphs, sentence_claims
 from eval.verify import auroc, load_pairs
-from index.encode import Encoded, Encoder, load_encoder
+from index.encode import Encoder, load_encoder
+from index.remember import RememberingEncoder
 from ingest.cli import fail_clearly
 from ingest.text import squeeze
 
@@ -41,29 +42,6 @@ _THRESHOLD = 0.9
 _BAD_SHARE = 0.22  # of answers, to report F1 at a share that is common among people's judgements of models
 
 
-class _Remembering:
-    """The encoder, with every text encoded once."""
-
-    def __init__(self, encoder: Encoder) -> None:
-        self._encoder, self._known = encoder, dict[str, Encoded]()
-        self.source, self.dimension = encoder.source, encoder.dimension
-        self.encode_query, self.light_tokens, self.knows = encoder.encode_query, encoder.light_tokens, encoder.knows
-        self._names: dict[int, str] = {}
-
-    def token_text(self, token_id: int) -> str:
-        if token_id not in self._names:
-            self._names[token_id] = self._encoder.token_text(token_id)
-        return self._names[token_id]
-
-    def encode_passages(
-        self, texts: Sequence[str], max_tokens: int, progress: Callable[[int], None] | None = None
-    ) -> Iterator[tuple[int, Encoded]]:
-        new = [t for t in dict.fromkeys(texts) if t not in self._known]
-        for n, encoded in self._encoder.encode_passages(new, max_tokens, progress):
-            self._known[new[n]] = encoded
-        yield from ((n, self._known[t]) for n, t in enumerate(texts))
-
-
 def main() -> int:
     """Fit, report on the articles left out, write the weights."""
     parser = argparse.ArgumentParser(prog="python -m eval.fit_verify", description=__doc__)
@@ -71,7 +49,7 @@ def main() -> int:
     parser.add_argument("--out", type=Path, metavar="FILE.json", help="the report")
     args = parser.parse_args()
     paragraphs = read_paragraphs(args.squad)
-    encoder = _Remembering(load_encoder())
+    encoder = RememberingEncoder(load_encoder(), 8 << 30)
     single, answers, pairs = list(sentence_claims(paragraphs)), list(answer_claims(paragraphs)), load_pairs()
     print(f"{len(single)} sentences, {len(answers)} answers, {len(pairs)} pairs", file=sys.stderr)
     every = [*single, *answers, *pairs]

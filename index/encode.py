@@ -35,7 +35,7 @@ PACKAGED = {
         "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
     )
 }
-_WIDTH_STEP, _LEAST_WIDTH = 16, 32  # tokens
+_WIDTH_STEP, _NARROW_STEP, _NARROW = 16, 8, 32  # tokens; up to the last, the narrow step
 _SLAB = 8192  # texts whose lengths are looked at together
 
 _ENDINGS = re.compile("s|es|e?d|ing|ly|e[rn]|ers|ors?|y|ive|able|ness|ful|less|ment")  # of words known without them
@@ -345,7 +345,8 @@ def _width(count: int) -> int:
     """The width in tokens that a text of `count` tokens is padded to: room for at least one token of padding, since
     batches with and without a mask are computed differently, as are matrices of few rows.
     """
-    return max(_LEAST_WIDTH, (count // _WIDTH_STEP + 1) * _WIDTH_STEP)
+    step = _NARROW_STEP if count < _NARROW else _WIDTH_STEP
+    return (count // step + 1) * step
 
 
 def one_token(pieces: Sequence[str]) -> bool:

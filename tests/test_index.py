@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,6 +27,7 @@ from index.language import stemmer_of
 from index.late import QuantisedTokens, TokenStore
 from index.lexical import Lexical, stems
 from index.query import search_text
+from index.remember import RememberingEncoder
 from index.retrieve import Retriever, _fuse
 from index.spelling import Speller
 from index.store import build_lock, open_index
@@ -50,6 +53,35 @@ def test_batches_give_the_vectors_of_single_texts(encoder: SentenceEncoder) -> N
         alone = encoder.encode_query(text)
         assert np.allclose(rows[i].vector, alone.vector, atol=1e-4)
         assert np.allclose(rows[i].tokens, alone.tokens, atol=1e-3)
+
+
+class _Counting:
+    """The encoder, counting the passages that really go through it."""
+
+    def __init__(self, encoder: SentenceEncoder) -> None:
+        self._encoder, self.passages = encoder, 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._encoder, name)
+
+    def encode_passages(self, texts: Sequence[str], max_tokens: int, progress: Any = None) -> Any:
+        self.passages += len(texts)
+        return self._encoder.encode_passages(texts, max_tokens, progress)
+
+
+def test_what_was_encoded_lately_is_not_encoded_again(encoder: SentenceEncoder) -> None:
+    texts = [f"Passage {n} of a text that says little." for n in range(8)]
+    plain = [row.tokens for _n, row in sorted(encoder.encode_passages(texts, 64))]
+    size = sum(
+        row.vector.nbytes + row.tokens.nbytes + row.token_ids.nbytes for _, row in encoder.encode_passages(texts, 64)
+    )
+    for room, encoded in ((size, 8), (size // 2, 12)):  # room for all; for half, so that the oldest give way
+        counting = _Counting(encoder)
+        remembering = RememberingEncoder(counting, room)
+        for _round in range(2):
+            rows = [row.tokens for _n, row in remembering.encode_passages(texts, 64)]
+            assert all(np.array_equal(a, b) for a, b in zip(rows, plain, strict=True))
+        assert counting.passages == encoded
 
 
 def test_dense_search_is_exact_cosine_search(retriever: Retriever) -> None:
