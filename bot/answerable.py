@@ -30,6 +30,7 @@ _SAME_QUESTION = 0.65  # coverage of the query by a question of the source that 
 _BOUND = 0.6  # coverage of the rest of the question where a name stands, relative to the best place anywhere
 _SHORT_QUERY, _FAR, _WEIGHTY = 8, 0.36, 0.08  # content words; cosine; share of the query's weight
 _VERY_FAR = 0.25  # the same for common words
+_THIN = 0.41  # mean cosine of the words of a query with those of a place
 _RARE = 0.4  # `rarity` from which a word says something by itself
 _STRANGE_NAME = 0.6  # cosine below which a name that the corpus lacks is nobody it knows
 _PROPOSITION = re.compile(  # a question that asks whether something is so
@@ -49,14 +50,14 @@ _QUANTITY = re.compile(r"(\d[\d,]*(?:\.\d+)?)\s?(%|[kKmM]\b)?")
 _WORD = re.compile(r"[^\W\d_][\w'’-]*")
 
 
-def title_names(titles: Iterable[str], texts: Iterable[str]) -> frozenset[str]:
-    """Stems of the words of titles that the texts never write in lower case, so that they must be names, and that
-    do not stand in most titles.
-    """
+def lower_case_words(texts: Iterable[str]) -> frozenset[str]:
+    """The words that the texts write in lower case somewhere, so that they are no names."""
+    return frozenset(w for text in texts for w in _WORD.findall(text) if w[0].islower())
+
+
+def title_names(titles: Iterable[str], common: Collection[str]) -> frozenset[str]:
+    """Stems of the words of titles that are not `common` (see `lower_case_words`) and do not stand in most titles."""
     titles = list(titles)
-    common: set[str] = set()
-    for text in texts:
-        common.update(w for w in _WORD.findall(text) if w[0].islower())
     usual = set(stems(" ".join(common)))
     counts: dict[str, int] = {}
     for title in titles:
@@ -72,7 +73,8 @@ class Answerability:
         self._store, self._encoder = index.tokens, encoder
         self._light = encoder.light_tokens()
         articles = index.articles.values()
-        self._names = title_names([a.title for a in articles], (a.text[a.start : a.end] for a in articles))
+        self._common = lower_case_words(a.text[a.start : a.end] for a in articles)
+        self._names = title_names([a.title for a in articles], self._common)
         self._vocabulary, self._language = index.store.vocabulary, index.language
 
     def nearness(self, retrieval: Retrieval) -> float:
@@ -110,7 +112,8 @@ class Answerability:
         if not strange and _PROPOSITION.match(fold(question).lower()):
             strange = self._unsaid(query, covered[int(places.argmax())], weights, named)
         wanted = asked(question)
-        kinds = [_best_place(kind, evidence, around, places / places.max(), question, named) for kind in wanted]
+        places = np.where(self._thin(query, covered, named), 0.0, places / places.max())
+        kinds = [self._best_place(kind, evidence, around, places, question, named) for kind in wanted]
         return min(merely, bound, 0.5 if strange else 1.0, float(np.mean(kinds)) if kinds else 1.0)
 
     def _has(self, word: str) -> bool:
@@ -196,6 +199,45 @@ class Answerability:
                 return word
         return ""
 
+    def _best_place(
+        self,
+        kind: Asked,
+        evidence: Sequence[Evidence],
+        around: Sequence[Sequence[int]],
+        covered: np.ndarray,
+        question: str,
+        named: set[str],
+    ) -> float:
+        score = 0.0
+        for n, piece in enumerate(evidence):
+            text = piece.clean
+            if kind.kind in ("label", "expansion"):  # the number of an item, the initials of lines
+                text = piece.text if kind.kind == "label" else piece.chunk.text
+            if not holds(text, kind, question, self._common) and not (
+                kind.kind == "count" and _lists(evidence, n, kind)
+            ):
+                continue
+            share = 1.0
+            if named:
+                place = [piece.chunk.article, piece.chunk.section, *(evidence[k].text for k in around[n])]
+                here = set(stems(" ".join(place)))
+                share = (len(named & here) + 0.5 * len(named & set(stems(piece.chunk.text)) - here)) / len(named)
+            score = max(score, float(covered[n]) * (0.5 + 0.5 * share))
+        return score
+
+    def _thin(self, query: Encoded, covered: np.ndarray, named: Collection[str]) -> np.ndarray:
+        """(places,) bool: where a short query's words, names left out, are on the whole not met; every word counts the
+        same. There a thing of the kind asked for is one of something else.
+        """
+        content = set(self._content(query))
+        left = set(named) | _ABOUT_TEXTS
+        words = [p for word, p in self._words(query) if p[0] in content and not set(stems(word)) & left]
+        if not words or len(words) > _SHORT_QUERY:
+            return np.zeros(len(covered), dtype=bool)
+        met = np.stack([covered[:, p].mean(axis=1) for p in words])
+        thin: np.ndarray = met.mean(axis=0) < _THIN
+        return thin
+
     def _telling(self, query: Encoded, weights: np.ndarray) -> list[tuple[str, int, float]]:
         """The words that a short query turns on, each with its token's place and its rarity; none of a long one.
 
@@ -210,28 +252,6 @@ class Answerability:
             for word, places in words
             if len(places) == 1 and len(word) > 3 and weights[places[0]] >= _WEIGHTY and not word.endswith("ly")
         ]
-
-
-def _best_place(
-    kind: Asked,
-    evidence: Sequence[Evidence],
-    around: Sequence[Sequence[int]],
-    covered: np.ndarray,
-    question: str,
-    named: set[str],
-) -> float:
-    score = 0.0
-    for n, piece in enumerate(evidence):
-        text = piece.text if kind.kind == "label" else piece.clean  # a label may be the number of an item
-        if not holds(text, kind, question) and not (kind.kind == "count" and _lists(evidence, n, kind)):
-            continue
-        share = 1.0
-        if named:
-            place = [piece.chunk.article, piece.chunk.section, *(evidence[k].text for k in around[n])]
-            here = set(stems(" ".join(place)))
-            share = (len(named & here) + 0.5 * len(named & set(stems(piece.chunk.text)) - here)) / len(named)
-        score = max(score, float(covered[n]) * (0.5 + 0.5 * share))
-    return score
 
 
 def _merely_asked(question: str, evidence: Sequence[Evidence], own: np.ndarray) -> float:

@@ -7,6 +7,7 @@ told by the form of the question alone; most questions ask for none of them.
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from index.lexical import stems
@@ -29,7 +30,9 @@ _VERB = (
 _KINDS: dict[str, tuple[str, str]] = {
     "code": (
         r"\b(?:show|give|write|paste|print|provide|share|see|need|want)\b.*\b(?:code|snippet|script|listing|"
-        r"(?:python|java|sql|c\+\+|r)\s(?:function|class|query|implementation))\b|\bcode (?:for|of|that)\b",
+        r"(?:python|java|sql|c\+\+|r)\s(?:function|class|query|implementation)|"
+        r"(?:function|class|query|implementation)\s(?:in (?:python|java|sql|r)|from (?:the|this)|that|which))\b|"
+        r"\bcode (?:for|of|that)\b",
         r"(?-i:^\s*(?:def \w+\(|class \w+[(:]|import \w+|from [\w.]+ import |SELECT |"
         r"(?:const|let|var) \w.*[={(]))"
         r"|\w\(\w*\)\s*[;{]|=>|```|^\s*\w+ = \w+[.(\[]",
@@ -91,7 +94,17 @@ _KINDS: dict[str, tuple[str, str]] = {
         r"\bwho (?:is|was|were|are) the\b.*\b(?:ceo|cto|founders?|authors?|inventors?|presidents?|heads?|directors?|"
         r"creators?)\b|\bwho (?:wrote|founded|invented|created|discovered|authored|teaches|runs|leads)\b",
         r"(?-i:\b(?!(?:The|An?|In|At|On|This|That|Our|We|It|For|And|But|If|When|How|What|Why)\b)"
-        r"[A-Z][\w’'-]+\.? (?:[A-Z]\. )?[A-Z][\w’'-]+)",
+        r"(?=\w*[^\WA-Z])[A-Z][\w’'-]+\.? (?:[A-Z]\. )?(?:de |van |von |bin )?(?=\w*[^\WA-Z])[A-Z][\w’'-]+)",
+    ),
+    "someone": (
+        r"^who (?:(?:at|in|from|on|of) \w+ )?(?:interviewed|pushed|taught|developed|designed|built|proposed|"
+        r"introduced|started|championed|led|won|painted|presented|recorded|hosted|mentored)\b",
+        r"(?-i:\b(?=\w*[^\WA-Z])[A-Z][\w’'-]+)",
+    ),
+    "expansion": (
+        r"\b(\w+)(?: (?:acronym|abbreviation|method|framework|model|technique|approach))?"
+        r" (?:stands? for|(?:is|was) short for)\b",
+        "",
     ),
     "link": (
         r"\b(?:what|which|give|show|send|share)\b.*\b(?:url|link|website|web page|e-?mail address|phone number)\b",
@@ -125,17 +138,46 @@ def asked(question: str) -> tuple[Asked, ...]:
     return tuple(dict.fromkeys(special or found))
 
 
-def holds(text: str, wanted: Asked, question: str = "") -> bool:
-    """Whether the text holds a thing of the wanted kind; a name that the `question` itself has is not one asked for."""
+def holds(text: str, wanted: Asked, question: str = "", common: Collection[str] = frozenset()) -> bool:
+    """Whether the text holds a thing of the wanted kind. A name that the `question` itself has is not one asked for,
+    nor are words that the corpus also writes in lower case (`common`) a name.
+    """
     plain = fold(text)
     if wanted.kind == "count":
         return _counted(plain, wanted.of)
+    if wanted.kind == "expansion":
+        return _expands(plain, wanted.of)
     if wanted.kind == "number" and wanted.of and not set(stems(wanted.of)) & set(stems(plain)):
         return False
     form = _KINDS[wanted.kind][1].replace("{of}", re.escape(wanted.of.rstrip("s")))
     found = re.finditer(form, plain, re.IGNORECASE | re.MULTILINE)
-    asked_about = set(stems(question)) if wanted.kind == "person" else set()
-    return any(not asked_about or set(stems(m.group())) - asked_about for m in found)
+    if wanted.kind not in ("person", "someone"):
+        return any(True for _ in found)
+    asked_about = set(stems(question))
+    return any(set(stems(m.group())) - asked_about and not _in_lower_case(m.group(), common) for m in found)
+
+
+def _in_lower_case(name: str, common: Collection[str]) -> bool:
+    return all(word.removesuffix("'s").lower() in common for word in name.split())
+
+
+def _expands(text: str, letters: str) -> bool:
+    """Whether words, or lines, follow one another that begin with the letters of an abbreviation, or it stands beside a
+    bracket: "return on investment", "XML (Extensible Markup Language)".
+    """
+    if re.search(rf"\b{re.escape(letters)}\s?\([a-z]{{2}}|[a-z] \({re.escape(letters)}\)", text, re.IGNORECASE):
+        return True
+    lines = [re.sub(r"^\W+", "", line).lower() for line in text.splitlines()]
+    words = re.findall(r"[a-z]+", text.lower())
+    return any(_spelled(row, letters.lower(), gap) for row, gap in ((words, 1), ([x for x in lines if x], 4)))
+
+
+def _spelled(row: Sequence[str], letters: str, gap: int) -> bool:
+    """Whether members of the row, at most `gap` apart from one to the next, begin with the letters in turn."""
+    reached = {n for n, word in enumerate(row) if word.startswith(letters[0])}
+    for letter in letters[1:]:
+        reached = {k for n in reached for k in range(n + 1, n + 2 + gap) if k < len(row) and row[k].startswith(letter)}
+    return bool(reached)
 
 
 def _counted(text: str, of: str) -> bool:
