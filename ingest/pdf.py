@@ -68,7 +68,7 @@ def read_pdf(data: bytes) -> Extracted:
         document.close()
     if not lines:
         raise CorpusError("there is no text in it; scanned pages need text recognition (OCR) first")
-    return _build(_without_running(lines), title)
+    return _build(_without_running(lines) or lines, title)
 
 
 # --- lines -----------------------------------------------------------------------------------------------

@@ -39,6 +39,7 @@ _META_CHARSET = re.compile(rb"<meta[^>]{0,300}?charset\s*=\s*[\"']?\s*([\w:.-]{2
 _SAVED_FROM = re.compile(r"<!--\s*saved from url=\(\d+\)(https?://[^\s>]{1,2000})\s*-->", re.IGNORECASE)
 _PERMALINK = re.compile(r"\s*[¶§#🔗]\s*$")
 _LEAST_WORDS = 5  # of main content; a page with less is read whole
+_MOST_ELEMENTS = 5000  # of a page for whose main content trafilatura asks jusText, which takes the square of them
 
 
 def decode_html(data: bytes) -> str:
@@ -89,7 +90,7 @@ def _main_content(tree: Any) -> Any:
     if not log.handlers:  # what it cannot make use of is reported by us
         log.addHandler(logging.NullHandler())
     options = {"favor_recall": True, "include_comments": False, "include_formatting": False}
-    found = trafilatura.bare_extraction(tree, **options)
+    found = trafilatura.bare_extraction(tree, fast=sum(1 for _ in tree.iter()) > _MOST_ELEMENTS, **options)
     return found.body if found is not None else None
 
 
