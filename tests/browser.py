@@ -56,3 +56,9 @@ def answered(page: Page, question: str) -> str:
 
 def open_tab(page: Page, name: str) -> None:
     page.locator("#views").get_by_role("tab", name=name, exact=True).click()
+
+
+def choose_engine(page: Page, name: str) -> None:
+    """Choose how answers are written, by the first words of the choice."""
+    page.locator("#engine input").click()
+    page.get_by_role("option", name=name).click()

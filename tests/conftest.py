@@ -67,9 +67,10 @@ def pipeline(retriever: Retriever) -> Pipeline:
 
 
 @pytest.fixture(scope="session")
-def server(index_dir: Path) -> Iterator[Server]:
+def server(index_dir: Path, models: Path) -> Iterator[Server]:
     """`python app.py` over the bundled corpus, able to answer, writing its feedback beside the index."""
-    running = Server(index_dir, PINCITE_FEEDBACK=str(index_dir.parent / "feedback.jsonl"))
+    feedback = str(index_dir.parent / "feedback.jsonl")
+    running = Server(index_dir, PINCITE_FEEDBACK=feedback, PINCITE_CACHE=str(models))
     try:
         yield running.ready()
     finally:
@@ -96,10 +97,16 @@ def page(browser: Browser, server: Server) -> Iterator[Page]:
 
 
 @pytest.fixture(scope="session")
-def local_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where `local_model` is kept, for servers too."""
+    return tmp_path_factory.mktemp("models")
+
+
+@pytest.fixture(scope="session")
+def local_model(models: Path) -> Path:
     """The packaged language model, converted once for all tests."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PINCITE_CACHE", str(tmp_path_factory.mktemp("models")))
+        patch.setenv("PINCITE_CACHE", str(models))
         return Path(find_local_model(""))
 
 

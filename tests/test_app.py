@@ -17,7 +17,7 @@ from index.config import ROOT
 from index.encode import SentenceEncoder
 from index.retrieve import Retriever
 from ingest.load import Corpus
-from tests.browser import CITES, PHONE, answered, ask, open_tab, visit
+from tests.browser import CITES, PHONE, answered, ask, choose_engine, open_tab, visit
 from tests.serving import Server
 
 LINE = "The long line holds " + "word " * 20_000 + "and the quokka code is 4711."  # 100 kB without a break
@@ -172,6 +172,44 @@ def test_a_filter_keeps_the_answer_within_one_article(page: Page, corpus: Corpus
     for n in range(links.count()):
         start, end = span(links.nth(n))
         assert article.start <= start < end <= article.end
+
+
+def test_stop_ends_a_slow_answer_and_the_page_is_ready_at_once(page: Page, local_model: Path) -> None:
+    slow, quick = "What is the bias-variance tradeoff?", "How long is LinkedIn's phone screen?"
+    failures: list[str] = []
+    page.on("console", lambda m: failures.append(m.text) if m.type == "error" else None)
+    choose_engine(page, "Local")
+    for said in (False, True):  # before its first sentence, and in the middle
+        page.locator("#question textarea").fill(slow)
+        page.keyboard.press("Enter")
+        expect(page.locator("#live .user p")).to_have_text(slow)
+        page.locator(CITES if said else "#live .waiting").first.wait_for(timeout=90_000)
+        page.get_by_role("button", name="Stop").click()
+        expect(page.locator("#live .note")).to_have_text("Stopped.", timeout=5_000)
+        assert page.locator(CITES).count() == said
+        choose_engine(page, "Quotes")
+        assert "45-minute" in ask(page, quick)
+        choose_engine(page, "Local")
+    expect(page.locator("#past .note")).to_have_text(["Stopped."] * 2)
+    again, note, answer = page.get_by_role("button", name="Ask again"), page.locator("#live .note"), "#live .bot"
+    again.click()
+    page.get_by_role("button", name="Stop").click()
+    expect(note).to_have_text("Stopped.")
+    choose_engine(page, "Quotes")
+    again.click()
+    expect(page.locator(answer)).to_contain_text("45-minute", timeout=30_000)
+    choose_engine(page, "Local")
+    again.click()
+    page.get_by_role("button", name="Stop").click()
+    expect(note).to_have_text("Stopped.")
+    page.get_by_role("button", name="Edit this question").click()
+    expect(page.locator("#question textarea")).to_have_value(quick)
+    choose_engine(page, "Quotes")
+    ask(page, "What is dropout?")
+    page.wait_for_function("Object.values(localStorage).some(kept => kept.includes('What is dropout?'))")
+    page.reload()
+    expect(page.locator(".turn .user")).to_have_text([slow, quick, slow, "What is dropout?"], timeout=30_000)
+    assert not failures
 
 
 # --- conversations ---------------------------------------------------------------------------------------

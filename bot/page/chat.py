@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import AsyncIterator, Collection, Iterator, Sequence
 from dataclasses import replace
+from typing import TypeVar
+
+from anyio import to_thread
 
 from bot.page.conversation import Conversation, Turn, new_id
 from bot.page.service import Service
@@ -14,6 +17,7 @@ from ingest.errors import PinciteError
 from ingest.values import Chunk
 
 STOPPED = "Stopped."
+T = TypeVar("T")
 
 
 def converse(
@@ -33,6 +37,15 @@ def converse(
         yield kept.with_turn(at, turn)
     if turn.answer:
         service.feedback.add("question", text, history, turn.answer, service.chunks(turn.hits))
+
+
+async def abandonable(steps: Iterator[T]) -> AsyncIterator[T]:
+    """The steps of a slow iterator, each made in a thread. Who leaves is not kept until a step ends: the iterator,
+    which nobody holds any more, is closed when it does.
+    """
+    over = object()
+    while (step := await to_thread.run_sync(next, steps, over, abandon_on_cancel=True)) is not over:
+        yield step  # type: ignore[misc]
 
 
 def _answered(
@@ -110,7 +123,7 @@ def live_html(conversation: Conversation) -> str:
 def _turn_html(number: int, turn: Turn, last: bool) -> str:
     asked = transcript.question_block(number, turn.question, last and turn.done)
     if turn.problem:
-        body = transcript.problem_block(turn.problem)
+        body = transcript.problem_block(turn.problem, failed=turn.problem != STOPPED, last=last)
     elif turn.answer:
         body = transcript.answer_block(number, turn.answer, not turn.done, turn.vote, last)
     else:

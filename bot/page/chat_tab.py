@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
 import gradio as gr
 
 from bot.feedback import Vote
-from bot.page.chat import converse, live_html, past_html, sources_html, stopped
+from bot.page.chat import STOPPED, abandonable, converse, live_html, past_html, sources_html, stopped
 from bot.page.conversation import Conversation, Turn, read_conversation
 from bot.page.parts import QUIET, Side, html
 from bot.page.service import Service, engine_choices
@@ -105,21 +105,26 @@ def connect(
             _listed, [talk.stored, talk.conversation], talk.history, js=_SAVE, **QUIET
         )
 
-    def submit(text: str, editing: int, conversation: Conversation, engine: str, only: list[str]) -> Iterator[Outputs]:
-        yield from _asked(service, text, editing, conversation, engine, only)
+    async def answer(
+        text: str, at: int, conversation: Conversation, engine: str, only: list[str]
+    ) -> AsyncIterator[Outputs]:
+        async for outputs in abandonable(_asked(service, text, at, conversation, engine, only)):
+            yield outputs
 
-    def press(event: gr.EventData, conversation: Conversation, engine: str, only: list[str]) -> Iterator[Outputs]:
-        yield from _asked(service, str(event.question), -1, conversation, engine, only)
+    async def press(event: gr.EventData, *said: Any) -> AsyncIterator[Outputs]:
+        async for outputs in answer(str(event.question), -1, *said):
+            yield outputs
 
-    def again(conversation: Conversation, engine: str, only: list[str]) -> Iterator[Outputs]:
+    async def again(conversation: Conversation, *said: Any) -> AsyncIterator[Outputs]:
         if conversation.turns:
             at = len(conversation.turns) - 1
-            yield from _asked(service, conversation.turns[at].question, at, conversation, engine, only)
+            async for outputs in answer(conversation.turns[at].question, at, conversation, *said):
+                yield outputs
 
     answering: dict[str, Any] = {"concurrency_limit": 4, "concurrency_id": "answer", **QUIET}
     asked: list[Any] = [
-        talk.question.submit(submit, [talk.question, talk.editing, *said], streamed, **answering),
-        talk.send.click(submit, [talk.question, talk.editing, *said], streamed, **answering),
+        talk.question.submit(answer, [talk.question, talk.editing, *said], streamed, **answering),
+        talk.send.click(answer, [talk.question, talk.editing, *said], streamed, **answering),
         events.submit(press, said, streamed, **answering),
         events.retry(again, said, streamed, **answering),
     ]
@@ -227,7 +232,7 @@ def _asked(
         yield (skip,) * 10
         return
     if at < 0:
-        unanswered = bool(conversation.turns and conversation.turns[-1].problem)
+        unanswered = bool(conversation.turns and conversation.turns[-1].problem not in ("", STOPPED))
         at = len(conversation.turns) - unanswered
     begun: Turn | None = None
     busy, idle = (

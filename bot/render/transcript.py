@@ -24,9 +24,11 @@ def waiting() -> str:
     return '<div class="bot"><p class="waiting" role="status">Reading …</p></div>'
 
 
-def problem_block(text: str) -> str:
-    """What went wrong, in the place of an answer."""
-    return f'<div class="bot"><p class="problem" role="alert">{escape(text)}</p></div>'
+def problem_block(text: str, failed: bool, last: bool) -> str:
+    """Why there is no answer: something failed, or it was not wanted; the last question can be asked again."""
+    look = 'class="problem" role="alert"' if failed else 'class="note" role="status"'
+    tools = f'<div class="tools">{tool("retry", "Ask again")}</div>' if last else ""
+    return f'<div class="bot"><p {look}>{escape(text)}</p>{tools}</div>'
 
 
 def answer_block(number: int, answer: Answer, streaming: bool, vote: str | None, last: bool) -> str:
@@ -135,6 +137,11 @@ def _tools(number: int, answer: Answer, vote: str | None, last: bool) -> str:
     if last:
         tools += tool("retry", "Ask again")
     passages = f'<button type="button" class="passages" data-do="sources" data-turn="{number}">Passages</button>'
+    return f'<div class="tools">{tools}{passages}<span class="engine">{escape(_made(answer))}</span></div>'
+
+
+def _made(answer: Answer) -> str:
+    """By which engine, and in what time if it came to its end."""
     total = answer.timings_ms.get("total", 0.0)
     took = f"{total / 1000:.1f} s" if total >= 1000 else f"{total:.0f} ms"
-    return f'<div class="tools">{tools}{passages}<span class="engine">{escape(answer.engine)}, {took}</span></div>'
+    return f"{answer.engine}, {took}" if total else answer.engine
