@@ -53,12 +53,15 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Retrieval:
-    """The hits of one query, the text searched for, its vectors, and milliseconds a stage."""
+    """The hits of one query, the text searched for, its vectors, milliseconds a stage, and every stage's own order as
+    numbers of chunks and scores, best first.
+    """
 
     query: str
     hits: tuple[Hit, ...]
     timings_ms: Mapping[str, float]
     encoded: Encoded | None = None
+    ranked: Mapping[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict, compare=False, repr=False)
 
 
 class Retriever:
@@ -142,6 +145,7 @@ class Retriever:
             pool = np.sort(fused[0] if self.index.tokens.has_vectors else fused[0][: self.config.encoded])
             late = self.late.scores(encoded, pool)
             ranked["late"] = _ordered(pool, late)
+            clock.lap("late")
             ranked["full"] = _put_first(_ordered(pool, self._combined(encoded, query, pool, late)), fused)
         clock.lap("rank")
         if mode == "full" and self.reranker:
@@ -150,7 +154,7 @@ class Retriever:
             clock.lap("reranker")
         hits = self._hits(ranked, mode, k)
         timings["total"] = round(sum(timings.values()), 3)
-        return Retrieval(query, hits, timings, encoded)
+        return Retrieval(query, hits, timings, encoded, ranked)
 
     def _combined(self, encoded: Encoded, query: str, pool: np.ndarray, late: np.ndarray) -> np.ndarray:
         """(len(pool),) weighted sum of the stages' z-scores over the pool."""

@@ -209,6 +209,14 @@ def test_stop_ends_a_slow_answer_and_the_page_is_ready_at_once(page: Page, local
     page.wait_for_function("Object.values(localStorage).some(kept => kept.includes('What is dropout?'))")
     page.reload()
     expect(page.locator(".turn .user")).to_have_text([slow, quick, slow, "What is dropout?"], timeout=30_000)
+    choose_engine(page, "Local")
+    again.click()
+    expect(page.locator("#live .waiting")).to_be_visible()
+    page.get_by_role("button", name="New conversation").click()
+    expect(page.locator(".turn")).to_have_count(0)
+    choose_engine(page, "Quotes")
+    ask(page, quick)
+    expect(page.locator(".turn")).to_have_count(1)
     assert not failures
 
 

@@ -10,6 +10,8 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from eval.report import RESULTS
+from index.encode import passage_text
+from index.explain import stage_orders
 from index.retrieve import Retriever
 from ingest.load import Corpus
 from tests.browser import CITES, PHONE, ask, open_tab, visit
@@ -23,23 +25,31 @@ def test_search_shows_every_stage_as_the_retriever_ranks_it(page: Page, retrieve
     page.keyboard.press("Enter")
     columns = page.locator(".stages section")
     expect(columns).to_have_count(4, timeout=30_000)
-    for n, mode in enumerate(("dense", "bm25")):
-        best = retriever.search(query, 3, mode).hits
-        shown = columns.nth(n).locator("li a")
-        ends = [f"/{h.chunk.start}-{h.chunk.end}" for h in best]
-        assert [(shown.nth(i).get_attribute("href") or "").endswith(end) for i, end in enumerate(ends)] == [True] * 3
-    final = columns.nth(3).locator("li a")
-    best = retriever.search(query, 3).hits
-    for i, hit in enumerate(best):
-        assert (final.nth(i).get_attribute("href") or "").endswith(f"/{hit.chunk.start}-{hit.chunk.end}")
-    met = page.locator(".explained[open] .text .met").all_inner_texts()
-    assert {"Phone", "Screen", "LinkedIn"} <= set(met)
+    found = retriever.search(query, 10)
+    late = stage_orders(retriever, found, 10)["late"]
+    own = [retriever.search(query, 10, "dense").hits, retriever.search(query, 10, "bm25").hits, late, found.hits]
+    for n, hits in enumerate(own):
+        assert columns.nth(n).locator(".rank").all_inner_texts() == [str(rank) for rank in range(1, 11)]
+        links = [a.get_attribute("href") or "" for a in columns.nth(n).locator("li a").all()]
+        assert [x.rsplit("/", 1)[1] for x in links] == [f"{h.chunk.start}-{h.chunk.end}" for h in hits]
+    assert late == sorted(late, key=lambda h: -h.score)
+    final = columns.nth(3).locator("li").first
+    expect(final.locator(".elsewhere")).to_have_text("Dense 2, BM25 1, Late interaction 1")
+    expect(final.locator(".score")).to_contain_text("↑1 against dense")
+    text = page.locator(".explained[open] .text")
+    best = found.hits[0]
+    assert text.inner_text() == passage_text(best.chunk)
+    met = text.locator(".met").all_inner_texts()
+    assert {"LinkedIn", "Phone", "Screen", "45"} <= set(met) and met.count("LinkedIn") == 1 < text.inner_text().count(
+        "LinkedIn"
+    )
+    expect(page.locator(".timings")).to_contain_text("late")
     expect(page.locator(".timings")).to_contain_text("dense")
     page.get_by_role("button", name="Make this an eval case").click()
     expect(page.get_by_text("Written as a candidate")).to_be_visible(timeout=15_000)
     case = json.loads((index_dir.parent / "feedback.jsonl").read_text(encoding="utf-8").splitlines()[-1])
     assert (case["kind"], case["question"], case["vote"]) == ("case", query, None)
-    assert case["hits"][0]["start"] == best[0].chunk.start and case["hits"][0]["text"] == best[0].chunk.text
+    assert case["hits"][0]["start"] == best.chunk.start and case["hits"][0]["text"] == best.chunk.text
 
 
 def test_the_corpus_lists_articles_and_their_outline_leads_into_the_reader(page: Page, corpus: Corpus) -> None:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
-from typing import TypeVar
-
-from anyio import to_thread
 
 from bot.page.conversation import Conversation, Turn, new_id
 from bot.page.service import Service
@@ -17,7 +14,6 @@ from ingest.errors import PinciteError
 from ingest.values import Chunk
 
 STOPPED = "Stopped."
-T = TypeVar("T")
 
 
 def converse(
@@ -37,15 +33,6 @@ def converse(
         yield kept.with_turn(at, turn)
     if turn.answer:
         service.feedback.add("question", text, history, turn.answer, service.chunks(turn.hits))
-
-
-async def abandonable(steps: Iterator[T]) -> AsyncIterator[T]:
-    """The steps of a slow iterator, each made in a thread. Who leaves is not kept until a step ends: the iterator,
-    which nobody holds any more, is closed when it does.
-    """
-    over = object()
-    while (step := await to_thread.run_sync(next, steps, over, abandon_on_cancel=True)) is not over:
-        yield step  # type: ignore[misc]
 
 
 def _answered(

@@ -9,9 +9,10 @@ from typing import Any
 import gradio as gr
 
 from bot.feedback import Vote
-from bot.page.chat import STOPPED, abandonable, converse, live_html, past_html, sources_html, stopped
+from bot.page.chat import STOPPED, converse, live_html, past_html, sources_html, stopped
 from bot.page.conversation import Conversation, Turn, read_conversation
 from bot.page.parts import QUIET, Side, html
+from bot.page.running import Answers
 from bot.page.service import Service, engine_choices
 from bot.render import export, frame, transcript
 from ingest.errors import PinciteError
@@ -105,38 +106,47 @@ def connect(
             _listed, [talk.stored, talk.conversation], talk.history, js=_SAVE, **QUIET
         )
 
-    async def answer(
-        text: str, at: int, conversation: Conversation, engine: str, only: list[str]
+    answers = Answers()
+
+    async def submit(
+        request: gr.Request, text: str, at: int, conversation: Conversation, engine: str, only: list[str]
     ) -> AsyncIterator[Outputs]:
-        async for outputs in abandonable(_asked(service, text, at, conversation, engine, only)):
+        session = str(request.session_hash)
+        running = await answers.begin(session)
+        try:
+            async for outputs in running.follow(_asked(service, text, at, conversation, engine, only)):
+                conversation = outputs[2] if isinstance(outputs[2], Conversation) else conversation
+                yield outputs
+            if running.stopped:
+                now = stopped(conversation)
+                yield gr.skip(), live_html(now), now, *(gr.skip(),) * 5, *_IDLE
+        finally:
+            answers.end(session, running)
+
+    async def press(request: gr.Request, event: gr.EventData, *said: Any) -> AsyncIterator[Outputs]:
+        async for outputs in submit(request, str(event.question), -1, *said):
             yield outputs
 
-    async def press(event: gr.EventData, *said: Any) -> AsyncIterator[Outputs]:
-        async for outputs in answer(str(event.question), -1, *said):
-            yield outputs
-
-    async def again(conversation: Conversation, *said: Any) -> AsyncIterator[Outputs]:
+    async def again(request: gr.Request, conversation: Conversation, *said: Any) -> AsyncIterator[Outputs]:
         if conversation.turns:
             at = len(conversation.turns) - 1
-            async for outputs in answer(conversation.turns[at].question, at, conversation, *said):
+            async for outputs in submit(request, conversation.turns[at].question, at, conversation, *said):
                 yield outputs
+
+    async def stop(request: gr.Request) -> None:
+        answers.stop(str(request.session_hash))
 
     answering: dict[str, Any] = {"concurrency_limit": 4, "concurrency_id": "answer", **QUIET}
     asked: list[Any] = [
-        talk.question.submit(answer, [talk.question, talk.editing, *said], streamed, **answering),
-        talk.send.click(answer, [talk.question, talk.editing, *said], streamed, **answering),
+        talk.question.submit(submit, [talk.question, talk.editing, *said], streamed, **answering),
+        talk.send.click(submit, [talk.question, talk.editing, *said], streamed, **answering),
         events.submit(press, said, streamed, **answering),
         events.retry(again, said, streamed, **answering),
     ]
     for event in asked:
         keep(event)
 
-    def stop(conversation: Conversation) -> Outputs:
-        now = stopped(conversation)
-        return live_html(now), now, gr.Button(visible=True), gr.Button(visible=False)
-
-    ended = [talk.live, talk.conversation, talk.send, talk.stop]
-    keep(talk.stop.click(stop, talk.conversation, ended, cancels=asked, **QUIET))
+    talk.stop.click(stop, **QUIET)
 
     def edit(conversation: Conversation) -> Outputs:
         if not conversation.turns:
@@ -157,11 +167,11 @@ def connect(
         return sources_html(service, conversation, int(event.turn)), gr.Tabs(selected="sources")
 
     events.select(sources, talk.conversation, [side.sources, side.tabs], **QUIET)
-    _connect_conversations(service, page, events, talk, shown, asked, status)
+    _connect_conversations(service, page, events, talk, shown, answers, status)
 
 
 def _connect_conversations(
-    service: Service, page: gr.Blocks, events: gr.HTML, talk: Talk, shown: list[Any], asked: list[Any], status: gr.HTML
+    service: Service, page: gr.Blocks, events: gr.HTML, talk: Talk, shown: list[Any], answers: Answers, status: gr.HTML
 ) -> None:
     """The list of conversations, and what is found again on a reload."""
     renewed = [*shown, talk.send, talk.stop, talk.history]
@@ -181,14 +191,22 @@ def _connect_conversations(
         conversation, _problem = _read(record)
         return *whole(conversation, listed), _articles(service), frame.status(service.state, service.failed)
 
-    def load(event: gr.EventData, listed: Any) -> Outputs:
+    async def load(request: gr.Request, event: gr.EventData, listed: Any) -> Outputs:
+        await answers.leave(str(request.session_hash))
         conversation, problem = _read(event.record)
         if problem:
             gr.Warning(problem)
         return whole(conversation, listed)
 
-    def delete(event: gr.EventData, conversation: Conversation) -> Outputs:
-        return whole(Conversation() if conversation.id == event.id else conversation, event.list)
+    async def begin(request: gr.Request, listed: Any) -> Outputs:
+        await answers.leave(str(request.session_hash))
+        return whole(Conversation(), listed)
+
+    async def delete(request: gr.Request, event: gr.EventData, conversation: Conversation) -> Outputs:
+        if conversation.id != event.id:
+            return *(gr.skip(),) * 6, _listed(event.list, conversation)
+        await answers.leave(str(request.session_hash))
+        return whole(Conversation(), event.list)
 
     def file(event: gr.EventData) -> dict[str, str]:
         conversation, problem = _read(event.record)
@@ -199,9 +217,9 @@ def _connect_conversations(
         return {"name": "conversation.md", "text": export.conversation_markdown(conversation.title, turns)}
 
     page.load(restore, [talk.listed, talk.stored], [*renewed, talk.articles, status], js=_RESTORE, **QUIET)
-    events.option_select(load, talk.listed, renewed, js=_LIST, cancels=asked, **QUIET)
-    events.undo(lambda listed: whole(Conversation(), listed), talk.listed, renewed, js=_LIST, cancels=asked, **QUIET)
-    events.delete(delete, talk.conversation, renewed, cancels=asked, **QUIET)
+    events.option_select(load, talk.listed, renewed, js=_LIST, **QUIET)
+    events.undo(begin, talk.listed, renewed, js=_LIST, **QUIET)
+    events.delete(delete, talk.conversation, renewed, **QUIET)
     events.apply(_relisted, talk.conversation, talk.history, **QUIET)
     events.download(file, outputs=talk.file, **QUIET).then(None, talk.file, js=_DOWNLOAD, **QUIET)
 
@@ -216,6 +234,8 @@ def _connect_conversations(
     timer.tick(tick, talk.conversation, [status, timer, talk.articles, shown[0], shown[3]], **QUIET)
 
 
+_BUSY = ({"visible": False, "__type__": "update"}, {"visible": True, "__type__": "update"})  # Ask, Stop
+_IDLE = _BUSY[::-1]
 _SAVE = "(record) => [window.pincite.save(record), null]"
 _RESTORE = "() => window.pincite.restore()"
 _LIST = "() => [window.pincite.list()]"
@@ -235,21 +255,17 @@ def _asked(
         unanswered = bool(conversation.turns and conversation.turns[-1].problem not in ("", STOPPED))
         at = len(conversation.turns) - unanswered
     begun: Turn | None = None
-    busy, idle = (
-        (gr.Button(visible=False), gr.Button(visible=True)),
-        (gr.Button(visible=True), gr.Button(visible=False)),
-    )
     for now in converse(service, conversation, text, engine, articles or [], at):
         turn = now.turns[-1]
         if begun is None:
             tab = gr.Tabs(selected="sources")
-            yield past_html(service, now), live_html(now), now, skip, tab, "", "", -1, *busy
+            yield past_html(service, now), live_html(now), now, skip, tab, "", "", -1, *_BUSY
         else:
             panel = sources_html(service, now) if turn.answer or turn.hits != begun.hits else skip
             yield skip, live_html(now), now, panel, *(skip,) * 6
         begun = turn
     box = text if begun and begun.problem else skip
-    yield (skip,) * 5 + (box, skip, skip, *idle)
+    yield (skip,) * 5 + (box, skip, skip, *_IDLE)
 
 
 def _voted(service: Service, conversation: Conversation, number: int, vote: str) -> Outputs:

@@ -25,7 +25,7 @@ from ingest.limits import Limits
 
 _CLOSED = re.compile(
     r"/(?:gradio_api/)?(?:upload|upload_progress|file|file=.*|proxy=.*|stream|process_recording|run-history|vibe-\w+|"
-    r"undo-vibe-edit|custom_component|component_server|deep_link|monitoring|dev)(?:/.*)?"
+    r"undo-vibe-edit|custom_component|component_server|deep_link|monitoring|dev|reset)(?:/.*)?"
 )
 _WORK = re.compile(r"/login/?|/gradio_api/(?:queue/join|call/.+|run/.+|api/.+|mcp(?:/.*)?)")
 _TOOLS = re.compile(r"/gradio_api/mcp(?:/.*)?")  # which Gradio's own login leaves open

@@ -11,7 +11,7 @@ from bot.page.service import Service
 from bot.render import inspection, passages
 from ingest.errors import PinciteError
 
-_SHOWN = 8  # passages a column
+_SHOWN = 10  # passages a column
 _EXPLAINED = 5
 
 
@@ -48,18 +48,20 @@ def build(service: Service) -> None:
 
 def inspect(service: Service, text: str) -> str:
     """One search in all its stages; HTML."""
-    from index.explain import explain
+    from index.encode import passage_text
+    from index.explain import explain, stage_orders, unread_from
 
     try:
         retriever = service.ready().retriever
-        result = retriever.search(text, retriever.config.candidates)
+        result = retriever.search(text, _EXPLAINED)
     except PinciteError as error:
         return passages.nothing(str(error))
     parts = [inspection.searched_for(text, result.query), inspection.timings(result.timings_ms)]
-    parts.append(inspection.stage_columns(result.hits, _SHOWN))
+    parts.append(inspection.stage_columns(stage_orders(retriever, result, _SHOWN)))
     if result.encoded:
-        best = result.hits[:_EXPLAINED]
-        parts += [inspection.explained(hit, explain(retriever, result.encoded, hit)) for hit in best]
+        for hit in result.hits:
+            matches, unread = explain(retriever, result.encoded, hit), unread_from(retriever, hit)
+            parts.append(inspection.explained(hit, passage_text(hit.chunk), matches, unread))
     return "".join(parts)
 
 
