@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +14,8 @@ from index.config import IndexConfig, StoreConfig
 from index.dense import build_dense, nearest
 from index.language import ENGLISH, stemmer_of
 from index.lexical import Lexical
-from index.records import chunk_record, read_chunk, read_lines, write_lines
 from index.stores import Ranked
+from index.table import ChunkTable, write_chunks
 from ingest.values import Article, Chunk
 
 
@@ -24,7 +23,7 @@ from ingest.values import Article, Chunk
 class LocalStore:
     """See `Store`. Row i of `dense` and `lexical` belongs to `chunks[i]`."""
 
-    chunks: Sequence[Chunk]
+    chunks: ChunkTable
     dense: faiss.Index
     lexical: Lexical
 
@@ -41,7 +40,7 @@ class LocalStore:
 
     def chunks_of(self, article_ids: Collection[str]) -> Iterator[Chunk]:
         """See `Store`."""
-        yield from (self.chunks[i] for i in np.flatnonzero(self._allowed(article_ids)).tolist())
+        yield from (self.chunks[i] for i in np.flatnonzero(self.chunks.within(article_ids)).tolist())
 
     def chunks_at(self, rows: Sequence[int]) -> list[Chunk]:
         """See `Store`."""
@@ -49,28 +48,15 @@ class LocalStore:
 
     def nearest(self, vector: np.ndarray, depth: int, article_ids: Collection[str] | None = None) -> Ranked:
         """See `Store`."""
-        return nearest(self.dense, vector, depth, None if article_ids is None else self._allowed(article_ids))
+        return nearest(self.dense, vector, depth, None if article_ids is None else self.chunks.within(article_ids))
 
     def matching(self, query: str, depth: int, article_ids: Collection[str] | None = None) -> Ranked:
         """See `Store`."""
-        return self.lexical.best(query, depth, None if article_ids is None else self._allowed(article_ids))
+        return self.lexical.best(query, depth, None if article_ids is None else self.chunks.within(article_ids))
 
     def scores(self, vector: np.ndarray, query: str, rows: np.ndarray) -> Ranked:
         """See `Store`."""
         return self.dense.reconstruct_batch(rows) @ vector, self.lexical.scores_of(query, rows)
-
-    @cached_property
-    def _rows(self) -> Mapping[str, Sequence[int]]:
-        rows: dict[str, list[int]] = {}
-        for i, chunk in enumerate(self.chunks):
-            rows.setdefault(chunk.article_id, []).append(i)
-        return rows
-
-    def _allowed(self, article_ids: Collection[str]) -> np.ndarray:
-        allowed = np.zeros(len(self.chunks), dtype=bool)
-        for article_id in article_ids:
-            allowed[self._rows.get(article_id, ())] = True
-        return allowed
 
 
 class LocalWriter:
@@ -89,7 +75,7 @@ class LocalWriter:
         texts: Sequence[str],
     ) -> dict[str, Any]:
         """See `StoreWriter`."""
-        write_lines(folder / "chunks.jsonl", (chunk_record(c) for c in chunks))
+        write_chunks(folder, articles, chunks)
         faiss.write_index(build_dense(vectors, self._config.exact_up_to), str(folder / "dense.faiss"))
         language = stemmer_of(texts)
         Lexical.build(texts, language).save(folder / "bm25")
@@ -104,7 +90,7 @@ writer = LocalWriter
 
 def open_store(folder: Path, manifest: Mapping[str, Any], articles: Mapping[str, Article]) -> LocalStore:
     """Read what `LocalWriter.write` wrote."""
-    chunks = tuple(read_chunk(line, articles) for line in read_lines(folder / "chunks.jsonl"))
+    chunks = ChunkTable.load(folder, articles)
     language = manifest["store"].get("language", ENGLISH)
     dense, lexical = faiss.read_index(str(folder / "dense.faiss")), Lexical.load(folder / "bm25", language)
     if not len(chunks) == dense.ntotal == len(lexical) or dense.d != manifest["encoder"]["dimension"]:

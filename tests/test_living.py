@@ -145,7 +145,7 @@ def test_a_running_service_answers_from_the_new_index(corpus: Path, tmp_path: Pa
     assert "3 articles" in service.state
     (corpus / "otters.txt").unlink()
     build_index([corpus], out, encoder=encoder)
-    (out / current_version(out) / "chunks.jsonl").write_text("damaged")
+    (out / current_version(out) / "chunks.npy").write_text("damaged")
     assert not service.pipeline.ask(question, ExtractiveEngine()).refused
     assert "the one before" in service.state
 
@@ -209,7 +209,7 @@ def test_a_damaged_version_is_replaced_by_the_same_one(corpus: Path, tmp_path: P
     out = tmp_path / "out"
     build_index([corpus], out, encoder=encoder)
     before = files(out)
-    (out / current_version(out) / "chunks.jsonl").write_text("damaged")
+    (out / current_version(out) / "chunks.npy").write_text("damaged")
     build_index([corpus], out, encoder=encoder, force=True)
     assert files(out) == before
     opened = open_index(out)

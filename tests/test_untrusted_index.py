@@ -206,15 +206,29 @@ def test_a_manifest_of_another_shape_is_one_clear_line(copy: Path, change: Calla
 
 def test_spans_and_offsets_that_point_nowhere_are_refused(copy: Path) -> None:
     folder = version(copy)
-    lines = (folder / "chunks.jsonl").read_text().splitlines()
-    for field, value in (("end", 10**9), ("start", -1), ("body", 10**9), ("article_id", "no such"), ("end", "x")):
-        record = json.loads(lines[0]) | {field: value}
-        sealed(copy, "chunks.jsonl", "\n".join([json.dumps(record), *lines[1:]]).encode() + b"\n")
+    whole, scratch = (folder / "chunks.npy").read_bytes(), copy.parent / "array.npy"
+    for column in range(5):  # article, start, end, body, headings
+        for value in (-1, 10**9):
+            rows = np.load(version(copy) / "chunks.npy")
+            rows[0, column] = value
+            np.save(scratch, rows)
+            sealed(copy, "chunks.npy", scratch.read_bytes())
+            with pytest.raises(StoreError, match="damaged index"):
+                open_index(copy)
+            sealed(copy, "chunks.npy", whole)
+    for array in (rows.astype(float), rows[:, :4], rows[0], rows[:-1]):
+        np.save(scratch, array)
+        sealed(copy, "chunks.npy", scratch.read_bytes())
         with pytest.raises(StoreError, match="damaged index"):
             open_index(copy)
-    sealed(copy, "chunks.jsonl", ("\n".join(lines) + "\n").encode())
+    sealed(copy, "chunks.npy", whole)
+    lines = (version(copy) / "headings.jsonl").read_bytes()
+    for odd in (b'["a", 3]\n', b"7\n", b""):
+        sealed(copy, "headings.jsonl", odd)
+        with pytest.raises(StoreError, match="damaged index"):
+            open_index(copy)
+    sealed(copy, "headings.jsonl", lines)
     good = open_index(copy).tokens
-    scratch = copy.parent / "array.npy"
     for name, array in (
         ("offsets", good.offsets * 7),
         ("offsets", good.offsets[::-1]),
@@ -235,7 +249,7 @@ def test_spans_and_offsets_that_point_nowhere_are_refused(copy: Path) -> None:
 
 
 def test_a_deeply_nested_line_is_a_damaged_index(copy: Path) -> None:
-    sealed(copy, "chunks.jsonl", b"[" * 200_000)
+    sealed(copy, "headings.jsonl", b"[" * 200_000)
     with pytest.raises(StoreError, match="damaged index"):
         open_index(copy)
 
