@@ -21,7 +21,7 @@ eval: index
 
 bench: index
 	$(PY) -m eval bench
-	$(PY) -m eval bench --chunks 100000
+	$(PY) -m eval bench --chunks 1000,10000,100000,1000000
 
 # LangChain, LlamaIndex and txtai in a throw-away environment (about 1.6 GB), on the same questions
 compare: index

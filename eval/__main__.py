@@ -61,7 +61,7 @@ def main(argv: list[str] | None = None) -> int:
     bench = commands.add_parser("bench", help="cost of a search over the bare encoding of its query")
     bench.add_argument("--questions", type=Path, default=DEFAULT_QUESTIONS, metavar="Q.jsonl")
     bench.add_argument("--index", type=Path, default=default_index_dir(), metavar="DIR")
-    bench.add_argument("--chunks", type=int, default=0, help="grow the index to this many recombined chunks first")
+    bench.add_argument("--chunks", default="", metavar="N,N,...", help="instead: synthetic indexes of so many chunks")
     bench.add_argument("--build", action="store_true", help="instead: building against LangChain's default pipeline")
     bench.add_argument("--megabytes", type=float, default=0, help="of mixed text for --build (default: the corpus)")
     bench.add_argument("--rounds", type=int, default=3, help="of --build (default 3)")
@@ -165,23 +165,36 @@ def _build_speed(args: argparse.Namespace) -> int:
 
 
 def _bench(args: argparse.Namespace) -> int:
-    from eval.bench import recombined, search_overhead
+    from eval.bench import search_overhead
     from index.retrieve import Retriever
 
     if args.build:
         return _build_speed(args)
+    if args.chunks:
+        return _scale(args)
     questions = read_questions(args.questions)
     retriever = Retriever.open(args.index)
     if args.scoring:
         from eval.bench_scoring import scoring_speed
 
         return _figures(scoring_speed(retriever, questions), args.out)
-    with tempfile.TemporaryDirectory() as scratch:
-        if args.chunks:
-            grown = recombined(retriever.index, args.chunks, Path(scratch))
-            retriever = Retriever(grown, retriever.encoder, retriever.config)
-        result = search_overhead(retriever, [q.question for q in questions])
-    return _figures(result, args.out)
+    return _figures(search_overhead(retriever, [q.question for q in questions]), args.out)
+
+
+def _scale(args: argparse.Namespace) -> int:
+    from eval.scale import scale
+    from eval.sizing import scale_table
+
+    try:
+        counts = [int(count) for count in args.chunks.split(",")]
+    except ValueError:
+        counts = [0]
+    if min(counts) < 10:
+        raise PinciteError(f"--chunks is {args.chunks!r}; give numbers from 10 on, separated by commas")
+    result = scale(args.index, args.questions, counts, lambda step: print(step, file=sys.stderr))
+    print(scale_table(result))
+    _save(result, args.out)
+    return 0
 
 
 def _figures(result: dict[str, Any], out: Path | None) -> int:
@@ -226,14 +239,15 @@ def _collect(args: argparse.Namespace) -> int:
 
 
 def _readme(args: argparse.Namespace) -> int:
-    from eval.report import README, render_readme
+    from eval.report import PLOT, README, render_plot, render_readme
 
-    before = README.read_text(encoding="utf-8")
-    after = render_readme(before)
+    made = {README: render_readme(README.read_text(encoding="utf-8")), PLOT: render_plot()}
     if args.check:
-        print("README tables are current" if before == after else "README tables are out of date: make readme")
-        return int(before != after)
-    README.write_text(after, encoding="utf-8")
+        old = any(not path.exists() or path.read_text(encoding="utf-8") != text for path, text in made.items())
+        print("README tables are out of date: make readme" if old else "README tables are current")
+        return int(old)
+    for path, text in made.items():
+        path.write_text(text, encoding="utf-8")
     return 0
 
 

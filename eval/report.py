@@ -8,9 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from eval.figures import HEADLINE
+from eval.scale_plot import scale_plot
+from eval.sizing import scale_table, sizing_table
 
 README = Path(__file__).resolve().parent.parent / "README.md"
 RESULTS = Path(__file__).resolve().parent / "results"
+PLOT = RESULTS / "scale.svg"
 
 
 def retrieval_table(result: Mapping[str, Any]) -> str:
@@ -164,6 +167,11 @@ def render_readme(readme: str) -> str:
     return "<!-- results:".join(out)
 
 
+def render_plot() -> str:
+    """The picture of cost against chunks, from the committed results."""
+    return scale_plot(json.loads((RESULTS / "scale.json").read_text(encoding="utf-8")))
+
+
 def _table(result: Mapping[str, Any]) -> str:
     if "engines" in result:
         return answers_table(result)
@@ -173,6 +181,8 @@ def _table(result: Mapping[str, Any]) -> str:
         return verify_table(result)
     if "modes" in result:
         return retrieval_table(result) + "\n\n" + type_table(result)
+    if "points" in result:
+        return scale_table(result) + "\n\n" + sizing_table(result)
     if "rows" in result:
         return chroma_table(result)
     return compare_table(result) if "stacks" in result else _plain(result)

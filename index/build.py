@@ -78,9 +78,10 @@ def build_index(
         if old and same_place and all(old.manifest.get(key) == value for key, value in settings.items()):
             return _report(corpus, chunks, old, encoded=0, written=False)
         known: dict[str, int] = {}
-        if old and old.manifest["vectors"] == identity:
+        compact = config.token_vectors and len(chunks) > config.compact_above
+        if old and old.manifest["vectors"] == identity and (compact or not old.tokens.compact):
             known = {passage_text(c): i for i, c in enumerate(old.chunks)}
-        vectors, tokens, encoded = _encode(chunks, old, known, config, progress, encoder)
+        vectors, tokens, encoded = _encode(chunks, old, known, config, compact, progress, encoder)
         manifest = {
             "format_version": FORMAT_VERSION,
             "encoder": asdict(source) | {"dimension": int(vectors.shape[1])},
@@ -119,6 +120,7 @@ def _encode(
     old: Index | None,
     known: dict[str, int],
     config: IndexConfig,
+    compact: bool,
     progress: Progress | None,
     encoder: Encoder | None,
 ) -> tuple[np.ndarray, TokenStore, int]:
@@ -135,7 +137,8 @@ def _encode(
         old_vectors, vocabulary = old.vectors, len(old.tokens.idf)
         for i, passage in enumerate(passages):
             if (j := known.get(passage)) is not None:
-                vectors[i], tokens[i] = old_vectors[j], old.tokens.chunk(j)
+                vectors[i], kept = old_vectors[j], old.tokens.chunk(j)
+                tokens[i] = kept.compacted() if compact else kept
     if fresh:
         encoder = encoder or load_passage_encoder(config.encoder)
         light = encoder.light_tokens()
@@ -144,6 +147,7 @@ def _encode(
         report = (lambda done: progress(done, len(fresh))) if progress else None
         for n, row in encoder.encode_passages(texts, config.max_tokens, report):
             stored = QuantisedTokens.of(row, light) if config.token_vectors else QuantisedTokens.without_vectors(row)
+            stored = stored.compacted() if compact else stored
             for i in fresh[texts[n]]:
                 vectors[i], tokens[i] = row.vector, stored
     order = range(len(chunks))

@@ -44,13 +44,15 @@ def default_index_dir() -> Path:
 class IndexConfig:
     """Everything that decides what an index holds. `max_tokens` caps a passage, in WordPiece tokens; up to
     `exact_up_to` chunks dense search scans every vector, beyond that it looks into inverted lists. Without
-    `token_vectors` (41 KB a chunk) late interaction encodes its candidates at query time.
+    `token_vectors` (41 KB a chunk) late interaction encodes its candidates at query time; in an index of more than
+    `compact_above` chunks they take two bits a coordinate (10 KB a chunk).
     """
 
     encoder: str = DEFAULT_ENCODER
     max_tokens: int = 256
     exact_up_to: int = 20_000
     token_vectors: bool = True
+    compact_above: int = 50_000
     chunking: ChunkConfig = field(default_factory=ChunkConfig)
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Any
 
 import faiss
@@ -36,6 +37,15 @@ def build_dense(vectors: np.ndarray, exact_up_to: int) -> faiss.Index:
     inverted.make_direct_map()
     inverted.nprobe = probed(lists)
     index: faiss.Index = inverted
+    return index
+
+
+def open_dense(path: Path) -> faiss.Index:
+    """Read a `build_dense` index; inverted lists stay in the file and are memory-mapped."""
+    index = faiss.read_index(str(path), faiss.IO_FLAG_MMAP)
+    if isinstance(index, faiss.IndexIVF) and index.invlists:
+        lists: Any = faiss.downcast_InvertedLists(index.invlists)
+        lists.prefetch_nthread = 0  # threads cost more than they save
     return index
 
 

@@ -7,23 +7,28 @@ here on an encoder that nobody trained for it). Scores lie in [-1, 1], higher is
 
 from __future__ import annotations
 
+import os
+import weakref
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from index.compact import compact_width, compacted, restored, rotated
 from index.encode import Encoded, Encoder
+from ingest.errors import StoreError
 
 _RESIDENT_BYTES = 1 << 30  # keep the store as float32 in memory up to this size
 
 
 class TokenStore:
-    """Token vectors of all chunks, one after another, as int8 with a scale a row.
+    """Token vectors of all chunks, one after another, as int8 or as two bits (`index.compact`), with a scale a row.
 
-    Chunk i owns rows `offsets[i]:offsets[i + 1]` of `codes` (int8, (t, d)) and `scales` (float16, (t,)), and
-    entries `id_offsets[i]:id_offsets[i + 1]` of `ids`: ids of all its tokens, also of the light ones
-    (punctuation, function words) that have no row. `idf` (vocabulary,) is -1 for special tokens.
+    Chunk i owns rows `offsets[i]:offsets[i + 1]` of `codes` (int8 (t, d), or uint8 (t, d / 4) when compact) and
+    `scales` (float16, (t,)), and entries `id_offsets[i]:id_offsets[i + 1]` of `ids`: ids of all its tokens, also of
+    the light ones (punctuation, function words) that have no row. `idf` (vocabulary,) is -1 for special tokens.
     """
 
     ARRAYS = ("codes", "scales", "offsets", "ids", "id_offsets", "idf")
@@ -39,6 +44,7 @@ class TokenStore:
     ) -> None:
         self.codes, self.scales, self.offsets = codes, scales, offsets
         self.ids, self.id_offsets, self.idf = ids, id_offsets, idf
+        self._file = _FileRows(codes) if isinstance(codes, np.memmap) else None
 
     @classmethod
     def build(cls, chunks: Iterable[QuantisedTokens], vocabulary: int) -> TokenStore:
@@ -68,12 +74,17 @@ class TokenStore:
         """Whether token vectors were stored, or only the ids that weights are counted from."""
         return len(self.codes) > 0
 
+    @property
+    def compact(self) -> bool:
+        """Whether the vectors take two bits a coordinate."""
+        return self.codes.dtype == np.uint8
+
     @classmethod
     def load(cls, folder: Path) -> TokenStore:
-        """Open the arrays in `folder`; the vectors are memory-mapped."""
-        arrays = {n: np.load(folder / f"tokens_{n}.npy", allow_pickle=False) for n in cls.ARRAYS[1:]}
-        codes = np.load(folder / "tokens_codes.npy", mmap_mode="r", allow_pickle=False)
-        return cls(codes, **arrays)
+        """Open the arrays in `folder`; what grows with the tokens is memory-mapped."""
+        modes: dict[str, Any] = dict.fromkeys(("codes", "scales", "ids"), "r")
+        paths = {name: folder / f"tokens_{name}.npy" for name in cls.ARRAYS}
+        return cls(**{n: np.load(path, mmap_mode=modes.get(n), allow_pickle=False) for n, path in paths.items()})
 
     def check(self, dimension: int) -> None:
         """Compare the arrays with one another and with the dense index's dimension.
@@ -82,8 +93,11 @@ class TokenStore:
             ValueError: an offset or token id that points nowhere, or arrays that do not belong together.
         """
         rows, tokens = len(self.codes), len(self.ids)
-        if self.codes.shape != (rows, dimension) or self.scales.shape != (rows,):
-            raise ValueError(f"token vectors {self.codes.shape}, scales {self.scales.shape}, dimension {dimension}")
+        width = compact_width(dimension) if self.compact else dimension
+        if self.codes.dtype not in (np.int8, np.uint8) or self.codes.shape != (rows, width):
+            raise ValueError(f"token vectors {self.codes.dtype} {self.codes.shape}, dimension {dimension}")
+        if self.scales.shape != (rows,):
+            raise ValueError(f"{rows} token vectors, scales {self.scales.shape}")
         for offsets, count in ((self.offsets, rows), (self.id_offsets, tokens)):
             if offsets[0] != 0 or offsets[-1] != count or (np.diff(offsets) < min(1, count)).any():
                 raise ValueError("token offsets that do not divide the tokens")
@@ -133,15 +147,38 @@ class TokenStore:
     def _cosines(self, query: Encoded, starts: np.ndarray, stops: np.ndarray) -> np.ndarray:
         """(rows, q) float32 cosines of the rows in `[start, stop)` of each pair with every query token."""
         pairs = list(zip(starts.tolist(), stops.tolist(), strict=True))
-        if self.has_vectors and self.codes.size * 4 <= _RESIDENT_BYTES:
+        if self.has_vectors and not self.compact and self.codes.size * 4 <= _RESIDENT_BYTES:
             return _product(np.concatenate([self._rows[a:b] for a, b in pairs]), query.tokens)
-        codes = np.concatenate([self.codes[a:b] for a, b in pairs])
+        codes = self._file.read(pairs) if self._file else np.concatenate([self.codes[a:b] for a, b in pairs])
         scales = np.concatenate([self.scales[a:b] for a, b in pairs]).astype(np.float32)
+        if self.compact:
+            return _product(restored(codes), rotated(query.tokens)) * scales[:, None]
         return _product(codes, query.tokens) * scales[:, None]
 
 
+class _FileRows:
+    """The rows of a memory-mapped array, read from its file: mapped pages would count as the process's memory. The
+    file may be replaced or removed meanwhile.
+    """
+
+    def __init__(self, array: np.memmap[Any, Any]) -> None:
+        self._array, self._file = array, os.open(str(array.filename), os.O_RDONLY)
+        weakref.finalize(self, os.close, self._file)
+
+    def read(self, pairs: Sequence[tuple[int, int]]) -> np.ndarray:
+        """The rows `[a, b)` of every pair, one after another."""
+        rows = np.empty((sum(b - a for a, b in pairs), self._array.shape[1]), dtype=self._array.dtype)
+        at = 0
+        for a, b in pairs:
+            part = rows[at : at + b - a].data
+            if os.preadv(self._file, [part], self._array.offset + a * self._array.strides[0]) != part.nbytes:
+                raise StoreError(f"damaged index: {self._array.filename} has become shorter; rebuild it")
+            at += b - a
+        return rows
+
+
 class QuantisedTokens:
-    """The tokens of one chunk: int8 `codes` (t, d) with float16 `scales` (t,), and the ids of all tokens."""
+    """The tokens of one chunk: `codes` (t, ...) with float16 `scales` (t,) as in `TokenStore`, and all tokens' ids."""
 
     __slots__ = ("codes", "ids", "scales")
 
@@ -164,6 +201,14 @@ class QuantisedTokens:
         scales = (np.abs(rows).max(axis=1) / 127.0).clip(1e-6).astype(np.float16)
         codes = np.rint(rows / scales[:, None].astype(np.float32)).clip(-127, 127).astype(np.int8)
         return cls(codes, scales, encoded.token_ids)
+
+    def compacted(self) -> QuantisedTokens:
+        """The same tokens in two bits a coordinate."""
+        if self.codes.dtype == np.uint8 or not len(self.codes):
+            return self
+        rows = self.codes.astype(np.float32)
+        codes, scales = compacted(rows / np.linalg.norm(rows, axis=1, keepdims=True))
+        return QuantisedTokens(codes, scales, self.ids)
 
 
 class OnTheFlyTokens:

@@ -59,11 +59,13 @@ class Lexical:
     @classmethod
     def build(cls, texts: Sequence[str], language: str = ENGLISH) -> Lexical:
         """Index the texts in order (k1 = 1.5, b = 0.75)."""
-        tokens = [stems(text, language) for text in texts]
-        vocabulary = {word: n for n, word in enumerate(sorted({w for t in tokens for w in t}))}
+        met: dict[str, int] = {}  # in the order of the texts; terms are numbered in that of the alphabet
+        tokens = [[met.setdefault(w, len(met)) for w in stems(text, language)] for text in texts]
+        vocabulary = {word: n for n, word in enumerate(sorted(met))}
+        term = [vocabulary[w] for w in met]
         vocabulary.setdefault("", len(vocabulary))  # never empty, and bm25s keeps "" for "no token"
         model = bm25s.BM25(k1=1.5, b=0.75, method="lucene")
-        model.index(([[vocabulary[w] for w in t] for t in tokens], vocabulary), show_progress=False)
+        model.index(([[term[n] for n in t] for t in tokens], vocabulary), show_progress=False)
         return cls(model, language)
 
     def save(self, folder: Path) -> None:

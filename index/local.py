@@ -11,7 +11,7 @@ import faiss
 import numpy as np
 
 from index.config import IndexConfig, StoreConfig
-from index.dense import build_dense, nearest
+from index.dense import build_dense, nearest, open_dense
 from index.language import ENGLISH, stemmer_of
 from index.lexical import Lexical
 from index.stores import Ranked
@@ -92,7 +92,7 @@ def open_store(folder: Path, manifest: Mapping[str, Any], articles: Mapping[str,
     """Read what `LocalWriter.write` wrote."""
     chunks = ChunkTable.load(folder, articles)
     language = manifest["store"].get("language", ENGLISH)
-    dense, lexical = faiss.read_index(str(folder / "dense.faiss")), Lexical.load(folder / "bm25", language)
+    dense, lexical = open_dense(folder / "dense.faiss"), Lexical.load(folder / "bm25", language)
     if not len(chunks) == dense.ntotal == len(lexical) or dense.d != manifest["encoder"]["dimension"]:
         raise ValueError(f"{len(chunks)} chunks, {dense.ntotal} vectors, {len(lexical)} texts")
     return LocalStore(chunks, dense, lexical)

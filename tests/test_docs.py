@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import re
 
-from eval.report import README, RESULTS, render_readme
+import yaml
+
+from eval.report import PLOT, README, RESULTS, render_plot, render_readme
 from index.config import ROOT
 
 TEXT = README.read_text(encoding="utf-8")
@@ -13,6 +15,7 @@ TEXT = README.read_text(encoding="utf-8")
 
 def test_generated_tables_are_current() -> None:
     assert render_readme(TEXT) == TEXT, "run: make readme"
+    assert PLOT.read_text(encoding="utf-8") == render_plot(), "run: make readme"
 
 
 def test_the_file_tree_names_every_module_and_nothing_else() -> None:
@@ -37,3 +40,24 @@ def test_results_say_how_they_were_made() -> None:
     result = json.loads((RESULTS / "retrieval.json").read_text(encoding="utf-8"))
     assert result["split"] == "test" and result["encoder"] == "sentence-transformers/all-MiniLM-L6-v2"
     assert set(result["modes"]) == {"bm25", "dense", "hybrid", "full"} and result["config_hash"]
+
+
+def test_the_compose_file_for_milvus_is_whole_and_pinned() -> None:
+    compose = yaml.safe_load((ROOT / "deploy" / "milvus.yaml").read_text(encoding="utf-8"))
+    services, volumes = compose["services"], set(compose["volumes"])
+    assert {"etcd", "minio", "milvus"} == set(services) and volumes == {"etcd", "minio", "milvus"}
+    for service in services.values():
+        assert re.fullmatch(r"[\w./-]+:(?:v\d+\.\d+\.\d+|RELEASE\.[\dTZ-]+)", service["image"])
+        assert set(service) <= {
+            *("image", "command", "environment", "volumes", "ports", "healthcheck", "depends_on", "security_opt"),
+            "restart",
+        }
+        assert service["healthcheck"]["test"][0] == "CMD"
+        assert set(service.get("depends_on", {})) <= set(services)
+        assert {mount.split(":")[0] for mount in service["volumes"]} <= volumes
+        assert all(port.startswith("127.0.0.1:") for port in service.get("ports", []))
+    milvus, minio = services["milvus"]["environment"], services["minio"]["environment"]
+    assert milvus["ETCD_ENDPOINTS"] == "etcd:2379" and milvus["MINIO_ADDRESS"] == "minio:9000"
+    assert milvus["MINIO_ACCESS_KEY_ID"] == minio["MINIO_ROOT_USER"]
+    assert "MINIO_PASSWORD" in milvus["MINIO_SECRET_ACCESS_KEY"] and "MINIO_PASSWORD" in minio["MINIO_ROOT_PASSWORD"]
+    assert services["milvus"]["ports"] == ["127.0.0.1:19530:19530"]

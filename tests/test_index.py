@@ -10,6 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import faiss
 import numpy as np
 import pytest
 import torch
@@ -19,8 +20,9 @@ from transformers import AutoTokenizer, BertConfig, BertForSequenceClassificatio
 from eval.data import Question
 from eval.metrics import Judge, SourceTexts
 from index.build import build_index
-from index.config import DEFAULT_CORPUS, DEFAULT_ENCODER, MODES, SearchConfig
-from index.dense import build_dense, nearest
+from index.compact import compacted, restored, rotated
+from index.config import DEFAULT_CORPUS, DEFAULT_ENCODER, MODES, IndexConfig, SearchConfig
+from index.dense import build_dense, nearest, open_dense
 from index.encode import SentenceEncoder, find_model, passage_text
 from index.explain import explain
 from index.language import stemmer_of
@@ -93,12 +95,14 @@ def test_dense_search_is_exact_cosine_search(retriever: Retriever) -> None:
         assert np.allclose([h.score for h in hits], np.sort(cosine)[::-1][:10], atol=1e-5)
 
 
-def test_a_large_index_finds_what_an_exact_scan_finds(retriever: Retriever) -> None:
+def test_a_large_index_finds_what_an_exact_scan_finds(retriever: Retriever, tmp_path: Path) -> None:
     rng = np.random.default_rng(7)
     real = retriever.index.vectors
     vectors = real[rng.integers(0, len(real), (6000, 2))].sum(axis=1) + rng.normal(0, 0.02, (6000, 384))
     vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
-    exact, lists = build_dense(vectors, 6000), build_dense(vectors, 5999)
+    exact = build_dense(vectors, 6000)
+    faiss.write_index(build_dense(vectors, 5999), str(tmp_path / "dense.faiss"))
+    lists = open_dense(tmp_path / "dense.faiss")
     assert np.array_equal(lists.reconstruct_n(0, 6000), vectors)
     few = np.zeros(6000, dtype=bool)
     few[::97] = True
@@ -215,6 +219,39 @@ def test_quantised_tokens_stay_within_a_hundredth(encoder: SentenceEncoder) -> N
     assert packed.codes.dtype == np.int8
     restored = packed.codes * packed.scales[:, None].astype(np.float32)
     assert np.abs((restored * row.tokens).sum(axis=1) - 1).max() < 0.01
+
+
+@pytest.mark.parametrize("dimension", [384, 30])
+def test_two_bits_a_coordinate_keep_cosines_without_bias(dimension: int) -> None:
+    rng = np.random.default_rng(2)
+    rows = rng.standard_normal((500, dimension)) * rng.uniform(0.1, 3, dimension)  # coordinates of unlike size
+    rows = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+    codes, scales = compacted(rows)
+    assert codes.dtype == np.uint8 and codes.shape == (500, -(-dimension // 4))
+    alone = compacted(rows[7:8])
+    assert np.array_equal(alone[0][0], codes[7]) and alone[1][0] == scales[7]
+    error = restored(codes) @ rotated(rows).T * scales[:, None].astype(np.float32) - rows @ rows.T
+    assert np.abs(np.diag(error)).max() < 1e-3
+    assert error.std() < 0.4 / np.sqrt(dimension) and abs(error.mean()) < 2e-3
+
+
+def test_a_compact_index_is_made_without_encoding_and_ranks_nearly_alike(
+    index_dir: Path, tmp_path: Path, encoder: SentenceEncoder, questions: list[Question]
+) -> None:
+    folder = tmp_path / "compact"
+    shutil.copytree(index_dir, folder)
+    config = IndexConfig(exact_up_to=100, compact_above=100)
+    assert build_index([DEFAULT_CORPUS], folder, config, encoder=encoder).encoded == 0
+    whole, compact = Retriever.open(index_dir), Retriever(open_index(folder), encoder)
+    sizes = [r.index.tokens.codes.nbytes for r in (whole, compact)]
+    assert compact.index.tokens.compact and sizes[0] == 4 * sizes[1]
+    assert np.array_equal(whole.index.vectors, compact.index.vectors)
+    shared = []
+    for question in questions[::20]:
+        one, two = (r.search(question.question, 5, history=question.history).hits for r in (whole, compact))
+        shared.append(len({h.chunk for h in one} & {h.chunk for h in two}) / 5)
+        assert [h.stages["late"][1] for h in one][:1] == pytest.approx([h.stages["late"][1] for h in two][:1], abs=0.05)
+    assert np.mean(shared) >= 0.9
 
 
 def test_on_the_fly_scoring_equals_resident_scoring(index_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -85,6 +85,11 @@ def _chunking(result: Mapping[str, Any]) -> str:
     return figures.bars("Recall, percent", rows, full=100.0)
 
 
+def _scale(result: Mapping[str, Any]) -> str:
+    rows = {f"{p['chunks']:,} chunks, a search, ms p50": p["search"]["ms"]["total"]["p50"] for p in result["points"]}
+    return figures.table(rows)
+
+
 _REPORTS: dict[str, tuple[str, Callable[[Mapping[str, Any]], str]]] = {
     "retrieval": ("Retrieval", lambda result: _by_measure(result["modes"])),
     "compare": ("Beside other stacks' defaults", lambda result: _by_measure(result["stacks"])),
@@ -93,5 +98,5 @@ _REPORTS: dict[str, tuple[str, Callable[[Mapping[str, Any]], str]]] = {
     "near_domain": ("Questions that only come close", lambda result: figures.table(result["figures"])),
     "chunking_benchmark": ("Chroma's chunking benchmark", _chunking),
     "latency": ("Speed", lambda result: figures.table(result["figures"])),
-    "latency_100k": ("Speed at 100,000 chunks", lambda result: figures.table(result["figures"])),
+    "scale": ("Speed as the corpus grows", _scale),
 }
