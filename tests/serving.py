@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import subprocess
@@ -10,6 +11,7 @@ import time
 import urllib.error
 import urllib.request
 from pathlib import Path
+from typing import Any
 
 from index.config import ROOT
 
@@ -54,6 +56,10 @@ class Server:
             assert time.monotonic() < deadline, self.health()[1] + self.log.read_text()
             time.sleep(0.2)
         return self
+
+    def logged(self) -> list[dict[str, Any]]:
+        """The lines of its log that are JSON (`PINCITE_LOG=json`)."""
+        return [json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{")]
 
     def stop(self) -> None:
         self.process.terminate()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import signal
 import socket
@@ -28,12 +29,14 @@ __all__ = ["serve"]
 USER, PASSWORD = "ada", "MARKED-pass-71"
 SECRET = "MARKED-env-71"
 QUESTION = "What is dropout in the phone screen guide?"
+LONG = "What are the key differences between supervised and unsupervised learning, and when would you use each?"
 MCP = {"accept": "application/json, text/event-stream"}
 
 
 @pytest.fixture(scope="module")
-def server(index_dir: Path) -> Iterator[Server]:
+def server(index_dir: Path, local_model: Path) -> Iterator[Server]:
     settings = {"PINCITE_USER": USER, "PINCITE_PASSWORD": PASSWORD, "PINCITE_LOG": "json", "SOME_TOKEN": SECRET}
+    settings |= {"PINCITE_MAX_AT_ONCE": "1", "PINCITE_CACHE": str(local_model.parent)}
     running = Server(index_dir, **settings).ready()
     yield running
     running.stop()
@@ -41,7 +44,7 @@ def server(index_dir: Path) -> Iterator[Server]:
 
 @pytest.fixture
 def client(server: Server) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=server.url, timeout=60, trust_env=False) as opened:
+    with httpx.Client(base_url=server.url, timeout=120, trust_env=False) as opened:
         yield opened
 
 
@@ -218,6 +221,23 @@ def test_a_reader_that_leaves_gives_its_turn_back(pipeline: Pipeline, monkeypatc
     assert list(service.stream(QUESTION, "extractive", []))
 
 
+def test_a_client_that_leaves_in_mid_stream_frees_its_worker(server: Server, member: httpx.Client) -> None:
+    """There is one turn for all, and a real model writes: the next answer comes once the first is given up, which the
+    log says when nothing works on it any more.
+    """
+    before = len(server.logged())
+    calls = member.get("config").json()["dependencies"]
+    number = next(c["id"] for c in calls if [t[1] for t in c["targets"]] == ["submit"] and len(c["inputs"]) == 5)
+    asks = {"session_hash": "leaver", "fn_index": number, "data": [LONG, -1, None, "local", []]}
+    assert member.post("gradio_api/queue/join", json=asks).status_code == 200
+    with member.stream("GET", "gradio_api/queue/data?session_hash=leaver") as answer:
+        told = (line for line in answer.iter_lines() if "process_generating" in line)
+        assert len(list(itertools.islice(told, 3))) == 3  # the question, what was found, a first sentence
+    assert "event: complete" in asked(member, "ask", QUESTION, "extractive", None, None)
+    ends = [(line["event"], line["engine"]) for line in server.logged()[before:]]
+    assert ends == [("abandoned", "local"), ("answer", "extractive")]
+
+
 def slowly(connection: socket.socket, wire: Wire) -> None:
     """A first sentence at once, the second after three seconds."""
     first, *rest = events(SENTENCE, "It generalizes poorly to new data.")
@@ -247,8 +267,7 @@ def test_a_stopped_server_finishes_the_answer_in_hand(index_dir: Path, serve: Se
 
 def test_the_log_has_timings_and_no_question_and_no_secret(server: Server, member: httpx.Client) -> None:
     assert "event: complete" in asked(member, "ask", QUESTION, "extractive", None, None)
-    lines = [json.loads(x) for x in server.log.read_text().splitlines() if x.startswith("{")]
-    last = lines[-1]
+    last = server.logged()[-1]
     assert last["event"] == "answer" and last["engine"] == "extractive" and len(last["request"]) == 12
     assert last["retrieval_ms"]["encode"] > 0 and last["timings_ms"]["total"] > 0
     text = server.log.read_text()

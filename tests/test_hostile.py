@@ -31,9 +31,6 @@ from tests.conftest import Run, one_clear_line
 from tests.make_pdf import Type, make_pdf
 from tests.mutate import mutations
 
-# "### Instruction:" makes a Markdown outline out of the article, as any such heading would: known, see SECURITY.md
-OUTLINED = {"alpaca"}
-
 
 def pipelines(chosen: list[Case], folder: Path, encoder: SentenceEncoder) -> tuple[Pipeline, Pipeline]:
     made = []
@@ -48,7 +45,7 @@ def pipelines(chosen: list[Case], folder: Path, encoder: SentenceEncoder) -> tup
 
 
 def test_attacks_in_documents_change_no_citation_verdict_or_refusal(tmp_path: Path, encoder: SentenceEncoder) -> None:
-    chosen = [case for case in cases() if case.name not in OUTLINED]
+    chosen = cases()
     assert len(chosen) >= 50 and len({name for name, _text in ATTACKS}) == len(ATTACKS)
     clean, attacked = pipelines(chosen, tmp_path, encoder)
     answered = 0

@@ -171,6 +171,15 @@ def test_text_markdown_and_jsonl_are_read_as_they_are(tmp_path: Path) -> None:
     assert parts[-1].headings == ("Part",)
 
 
+def test_a_title_above_markdown_headings_is_no_body_text(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("Green tea\n\nSteep it well.\n\n### Heat\n\nUse 80 degrees.\n", encoding="utf-8")
+    (tmp_path / "b.txt").write_text("It rained.\n\n### Heat\n\nUse 80 degrees.\n", encoding="utf-8")
+    titled, untitled = load_corpus([tmp_path]).articles
+    assert titled.title == "Green tea"
+    assert [b.kind for b in titled.blocks] == ["paragraph", "heading", "paragraph"]
+    assert [b.kind for b in untitled.blocks] == ["paragraph", "heading", "paragraph"]
+
+
 def test_broken_files_in_a_folder_are_skipped_and_listed(tmp_path: Path) -> None:
     (tmp_path / "good.txt").write_text("Good\n\nText.")
     (tmp_path / "binary.txt").write_bytes(b"ab\x00cd")

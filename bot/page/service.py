@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from bot.engine import Engine, make_engine
 from bot.feedback import Feedback
+from bot.log import log_abandoned
 from bot.page.guard import Gate
 from bot.render import parse_read_link
 from ingest.errors import BackendError, PinciteError, StoreError
@@ -132,7 +133,8 @@ class Service:
     def stream(
         self, question: str, engine: str, history: Sequence[Mapping[str, str]], articles: Collection[str] | None = None
     ) -> Iterator[Event]:
-        """`Pipeline.stream` once it is this question's turn; a reader that stops early gives the turn back.
+        """`Pipeline.stream` once it is this question's turn; a reader that stops early ends the work and gives the turn
+        back.
 
         Raises:
             PinciteError: not loaded yet, too many questions at once, or what `Pipeline.stream` raises.
@@ -140,7 +142,12 @@ class Service:
         pipeline = self.ready()
         recent = [{**m, "content": m["content"][: self.limits.turn]} for m in history[-self.limits.turns :]]
         with self.gate.turn():
-            yield from pipeline.stream(question, self.engine(engine), recent, articles)
+            events = pipeline.stream(question, self.engine(engine), recent, articles)
+            try:
+                yield from events
+            except GeneratorExit:  # which has closed `events`
+                log_abandoned(self.engine(engine).name)
+                raise
 
     def _load(self) -> None:
         try:
