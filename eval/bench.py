@@ -6,6 +6,7 @@ both and of their ratio are reported.
 
 from __future__ import annotations
 
+import os
 import platform
 import statistics
 import time
@@ -44,6 +45,12 @@ def search_overhead(retriever: Retriever, questions: Sequence[str], rounds: int 
             "search / encoding, median ratio": round(statistics.median(s / e for e, s in pairs), 3),
         },
     }
+
+
+def every_core() -> dict[str, str]:
+    """Environment for a measured process: whatever multiplies matrices may use every core."""
+    threads = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+    return os.environ | dict.fromkeys(threads, str(os.cpu_count())) | {"HF_HUB_OFFLINE": "1"}
 
 
 def _ms(call: Callable[[str], None], text: str) -> float:

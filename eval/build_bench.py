@@ -24,6 +24,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from eval.bench import every_core
 from eval.data import DEFAULT_QUESTIONS, read_questions
 from eval.run import evaluate
 from index.config import DEFAULT_CORPUS, DEFAULT_ENCODER, ROOT
@@ -32,6 +33,7 @@ from index.retrieve import Retriever
 from ingest.errors import PinciteError
 
 _LEAST_CHARACTERS = 500
+_LARGE = 50  # MB
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,10 @@ def build_speed(scratch: Path, megabytes: float = 0, rounds: int = 3) -> dict[st
         "seconds": f"{one.wall:.1f} against {two.wall:.1f}",
         "peak memory, MiB": f"{one.memory:.0f} against {two.memory:.0f}",
     }
-    if not megabytes:
+    if megabytes:
+        minutes = (cost.wall / 60 * _LARGE * 1e6 / size for cost in (one, two))
+        figures[f"minutes for {_LARGE} MB at this rate (calculated)"] = " against ".join(f"{m:.0f}" for m in minutes)
+    else:
         dev = read_questions(DEFAULT_QUESTIONS, judged=True, split="dev")
         result = evaluate(retriever, dev, ["full"])
         figures["recall@5 of the index, dev half"] = round(result["modes"]["full"]["recall@5"]["mean"], 3)
@@ -97,8 +102,8 @@ def vars_of(cost: Cost) -> dict[str, float]:
 
 
 def mixed_corpus(folder: Path, megabytes: float) -> int:
-    """Write the bundled corpus and, up to so many megabytes, texts of installed packages: read-mes, licences,
-    docstrings. In the order of their paths, each text once. Returns the bytes written.
+    """Write the bundled corpus and, up to so many megabytes, texts of installed packages: read-mes (`.md`), licences,
+    docstrings (`.txt`). In the order of their paths, each text once. Returns the bytes written.
 
     Raises:
         PinciteError: the installed packages hold less text than that.
@@ -111,19 +116,22 @@ def mixed_corpus(folder: Path, megabytes: float) -> int:
     seen: set[str] = set()
     texts = package_texts(Path(sysconfig.get_paths()["purelib"]))
     while size < megabytes * 1e6:
-        name, text = next(texts, ("", ""))
+        name, text, markdown = next(texts, ("", "", False))
         if not name:
             raise PinciteError(f"the installed packages hold {size / 1e6:.0f} MB of text; give fewer --megabytes")
         key = hashlib.sha256(text.encode()).hexdigest()
         if key in seen:
             continue
         seen.add(key)
-        size += (folder / f"{len(seen):06d}.txt").write_text(f"{name}\n\n{text}\n", encoding="utf-8")
+        file = folder / f"{len(seen):06d}{'.md' if markdown else '.txt'}"
+        size += file.write_text(text if markdown else f"{name}\n\n{text}\n", encoding="utf-8")
     return size
 
 
-def package_texts(root: Path) -> Iterator[tuple[str, str]]:
-    """`(path without suffix, text)` of every document and every documented module below a folder, by path."""
+def package_texts(root: Path) -> Iterator[tuple[str, str, bool]]:
+    """`(path without suffix, text, whether it is Markdown)` of every document and every documented module below a
+    folder, by path.
+    """
     for path in sorted(root.rglob("*")):
         if path.suffix not in (".py", ".md", ".rst", ".txt") and path.name not in ("METADATA", "LICENSE"):
             continue
@@ -133,7 +141,7 @@ def package_texts(root: Path) -> Iterator[tuple[str, str]]:
         except (OSError, ValueError, SyntaxError, RecursionError):
             continue
         if len(text) >= _LEAST_CHARACTERS and "\x00" not in text:
-            yield str(path.relative_to(root).with_suffix("")), text
+            yield str(path.relative_to(root).with_suffix("")), text, path.suffix == ".md"
 
 
 def _docstrings(source: str) -> Iterator[str]:
@@ -147,7 +155,7 @@ def _timed(arguments: Sequence[str]) -> Cost:
     process = subprocess.Popen(
         [sys.executable, *arguments],
         cwd=ROOT,
-        env=os.environ | {"HF_HUB_OFFLINE": "1"},
+        env=every_core(),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
     )

@@ -16,7 +16,7 @@ def main(corpus: str, out: str, model: str) -> None:
     """Load, split, embed, index, write."""
     documents = [
         Document(path.read_text(encoding="utf-8"), metadata={"source": path.name})
-        for path in sorted(Path(corpus).glob("*.txt"))
+        for path in sorted(Path(corpus).iterdir())
     ]
     splitter = RecursiveCharacterTextSplitter(chunk_size=1000, chunk_overlap=200)
     pieces = splitter.split_documents(documents)

@@ -26,6 +26,7 @@ from typing import Any
 
 import numpy as np
 
+from eval.bench import every_core
 from eval.data import read_questions
 from index.config import ROOT, IndexConfig, StoreConfig
 from index.encode import load_passage_encoder, passage_text
@@ -69,9 +70,8 @@ def scale(seed: Path, questions: Path, counts: Sequence[int], told: Callable[[st
 
 
 def _process(*arguments: str) -> dict[str, Any]:
-    environment = os.environ | {"OMP_NUM_THREADS": str(os.cpu_count()), "OMP_WAIT_POLICY": "passive"}
     command = [sys.executable, "-m", "eval.scale", *arguments]
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=ROOT, env=every_core(), capture_output=True, text=True, check=False)
     if done.returncode:
         raise PinciteError(f"eval.scale {arguments[0]} failed: {done.stderr.strip()[-300:]}")
     result: dict[str, Any] = json.loads(done.stdout)
@@ -95,6 +95,7 @@ def grow(seed: Path, root: Path, count: int) -> dict[str, Any]:
     rng = np.random.default_rng(_SEED)
     pairs = rng.integers(0, len(index.chunks), size=(count, 2))
     halves = [_halves(chunk, index, count > config.compact_above) for chunk in index.chunks]
+    root.mkdir(parents=True, exist_ok=True)
     began = time.perf_counter()
     articles, chunks = _articles(pairs, halves, index)
     with tempfile.TemporaryDirectory(dir=root) as scratch:
@@ -116,7 +117,6 @@ def grow(seed: Path, root: Path, count: int) -> dict[str, Any]:
         "assembling, s": round(assembled - began, 1),
         "writing the index, s": round(written - assembled, 1),
         "peak memory, MiB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10,
-        "encoding a chunk, s": round(_encoding([passage_text(c) for c in index.chunks][:100]), 4),
         "disk, bytes": _disk(root),
     }
 
@@ -183,8 +183,9 @@ def _tokens(pairs: np.ndarray, halves: Sequence[tuple[Half, Half]], index: Index
     return TokenStore(codes, scales, offsets, ids, id_offsets, idf)
 
 
-def _encoding(texts: Sequence[str]) -> float:
-    """Seconds a text takes in a build."""
+def encoding(seed: Path) -> dict[str, float]:
+    """Seconds that a bundled chunk takes to encode in a build."""
+    texts = [passage_text(c) for c in open_index(seed).chunks[:100]]
     encoder = load_passage_encoder()
     encode = partial(encoder.encode_passages, texts, IndexConfig().max_tokens)
     light = encoder.light_tokens()
@@ -193,7 +194,7 @@ def _encoding(texts: Sequence[str]) -> float:
     began = time.perf_counter()
     for _n, row in encode():
         QuantisedTokens.of(row, light).compacted()
-    return (time.perf_counter() - began) / len(texts)
+    return {"encoding a chunk, s": round((time.perf_counter() - began) / len(texts), 4)}
 
 
 def _disk(root: Path) -> dict[str, int]:
@@ -276,6 +277,7 @@ def _recall(retriever: Retriever, texts: Sequence[str]) -> float:
 
 if __name__ == "__main__":
     if sys.argv[1] == "grow":
-        print(json.dumps(grow(Path(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4]))))
+        written = grow(Path(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4]))
+        print(json.dumps(written | encoding(Path(sys.argv[2]))))
     else:
         print(json.dumps(search(Path(sys.argv[2]), Path(sys.argv[3]))))

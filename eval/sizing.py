@@ -20,7 +20,7 @@ def scale_table(result: Mapping[str, Any]) -> str:
         "... encoding the question": lambda p: _both(p["search"]["ms"]["encode"]),
         "... dense": lambda p: _both(p["search"]["ms"]["dense"]),
         "... BM25": lambda p: _both(p["search"]["ms"]["bm25"]),
-        "... late interaction, fusion": lambda p: _both(p["search"]["ms"]["rank"]),
+        "... late interaction": lambda p: _both(p["search"]["ms"]["late"]),
         "whole search, index not cached": lambda p: _both(p["search"]["ms, not cached"]),
         "recall@10 of dense search": lambda p: f"{p['search']['recall@10 of dense search']:.3f}",
         "memory of the process, MiB": lambda p: f"{p['search']['memory, MiB']['anonymous']:,}",
@@ -39,13 +39,14 @@ def scale_table(result: Mapping[str, Any]) -> str:
 
 
 def sizing_table(result: Mapping[str, Any]) -> str:
-    """Markdown: disk, memory and machines a size, worked out from the largest measured point and, for the part of the
-    memory that does not grow, the smallest.
+    """Markdown: disk, memory and machines a size, worked out from the largest measured point; the two largest tell
+    which part of the memory grows.
     """
-    first, point = result["points"][0], result["points"][-1]
+    before, point = result["points"][-2:]
     kinds = point["build"]["disk, bytes"]
-    least, most = (p["search"]["memory, MiB"]["anonymous"] / 1024 for p in (first, point))
-    own = max(0.0, most - least) / (point["chunks"] - first["chunks"])  # GiB a chunk; the rest is libraries and models
+    less, more = (p["search"]["memory, MiB"]["anonymous"] / 1024 for p in (before, point))
+    own = (more - less) / (point["chunks"] - before["chunks"])  # GiB a chunk
+    base = more - own * point["chunks"]  # libraries and models
     a_chunk = {kind: size / point["chunks"] for kind, size in kinds.items()}
     searched = a_chunk["sentence vectors"] + a_chunk["BM25"]
     lines = [
@@ -54,7 +55,7 @@ def sizing_table(result: Mapping[str, Any]) -> str:
         "|---|---|---|---|---|---|---|",
     ]
     for count in _SIZES:
-        process, vectors = least + own * count, searched * count / 2**30
+        process, vectors = base + own * count, searched * count / 2**30
         cells = [sum(a_chunk.values()) * count / 1e9, a_chunk["token vectors"] * count / 1e9, process, vectors]
         cells.append(point["build"]["encoding a chunk, s"] * count / 86_400)
         lines.append(

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from sentence_transformers import SentenceTransformer
 
+from eval.scale import grow, search
 from index.bert import BertEncoder, best_precision, is_plain_bert
 from index.config import DEFAULT_ENCODER
 from index.encode import SentenceEncoder, default_device, find_model, load_passage_encoder, passage_text
 from index.retrieve import Retriever
+from index.store import open_index
 from ingest.text import fold
 
 
@@ -64,6 +67,23 @@ def test_device_and_precision_are_chosen_by_what_is_there(monkeypatch: pytest.Mo
     for native, precision in ((True, "bfloat16"), (False, "float16")):
         monkeypatch.setattr("torch.cuda.is_bf16_supported", lambda native=native: native)
         assert best_precision("cuda:0") == precision
+
+
+def test_a_synthetic_index_is_a_whole_one_that_can_be_measured(
+    index_dir: Path, tmp_path: Path, write_jsonl: Callable[..., Path]
+) -> None:
+    made = grow(index_dir, tmp_path / "grown", 60)
+    index = open_index(tmp_path / "grown")
+    assert (len(index.chunks), len(index.articles)) == (60, 6)
+    for chunk in index.chunks:
+        assert index.articles[chunk.article_id].text[chunk.start : chunk.end] == chunk.text
+    assert sum(made["disk, bytes"].values()) == sum(f["bytes"] for f in index.manifest["files"].values())
+    questions = write_jsonl(
+        "q.jsonl", *({"id": q, "question": q} for q in ("What is dropout?", "data engineer salary"))
+    )
+    found = search(tmp_path / "grown", questions)
+    assert found["recall@10 of dense search"] == 1 and found["queries"] == 2
+    assert {"encode", "dense", "bm25", "late", "total"} <= set(found["ms"])
 
 
 def test_another_kind_of_model_is_left_to_sentence_transformers(tmp_path: Path) -> None:

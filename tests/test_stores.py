@@ -112,6 +112,19 @@ def test_an_answer_is_the_same_from_either_store(both: dict[str, Retriever]) -> 
         assert (one.answer, one.citations, one.refused) == (two.answer, two.citations, two.refused)
 
 
+def test_every_hit_is_an_exact_span_that_stands_once(either: Retriever, questions: list[Question]) -> None:
+    for question in questions[::40]:
+        hits = either.search(question.question, 20, history=question.history).hits
+        assert [h.rank for h in hits] == list(range(1, 21)) and len({h.chunk for h in hits}) == 20
+        for chunk in (h.chunk for h in hits):
+            assert either.index.articles[chunk.article_id].text[chunk.start : chunk.end] == chunk.text
+
+
+def test_typing_errors_are_corrected_against_either_store(either: Retriever) -> None:
+    right, wrong = (either.search(q, 3).hits for q in ("sim-to-real gap in robotics", "sim-to-real gap in robottics"))
+    assert [h.chunk for h in right] == [h.chunk for h in wrong]
+
+
 def test_an_explanation_finds_the_hit_in_either_store(either: Retriever) -> None:
     found = either.search("sim-to-real gap in robotics", 2)
     assert found.encoded is not None
