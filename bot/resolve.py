@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from ingest.values import Article
 
+MOVED = "The article was edited since this was quoted. The quote stands here now."
 CHANGED = "The source changed since this was quoted. The quote was:"
 _LEAST = 20  # characters of a quote that is looked for in other articles
 _MAX_WORDS = 400  # of a quote that is looked for

@@ -11,6 +11,7 @@ import argparse
 import json
 import os
 import platform
+import signal
 import socket
 import statistics
 import subprocess
@@ -103,6 +104,7 @@ def main() -> int:
     parser.add_argument("--out", type=Path, metavar="FILE.json")
     args = parser.parse_args()
     read_manifest(args.index)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the server in hand is ended, too
     result = startup(args.index, args.rounds, lambda line: print(line, file=sys.stderr))
     for name, value in result["figures"].items():
         print(f"{name}: {value}")

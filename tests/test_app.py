@@ -263,6 +263,38 @@ def test_conversations_are_found_again_renamed_exported_and_deleted(
     expect(page.locator(".welcome")).to_be_visible(timeout=30_000)
 
 
+def test_nothing_moves_while_an_answer_is_written(page: Page) -> None:
+    ask(page, "What is dropout?")
+    question = "What is the bias-variance tradeoff?"
+    page.evaluate(_WATCH, question)
+    ask(page, question)
+    expect(page.locator(".follow-ups")).to_be_visible()
+    seen = page.evaluate("window.seen")
+    assert len(seen["question"]) == len(seen["marker"]) == 1, seen
+    assert seen["frames"] > 0 and seen["shift"] < 0.1, seen  # 0.1: "good" by the Core Web Vitals
+
+
+_WATCH = """question => {
+  const seen = window.seen = {question: [], marker: [], frames: 0, shift: 0};
+  const add = list => list.getEntries().forEach(e => (seen.shift += e.value));
+  new PerformanceObserver(add).observe({type: "layout-shift"});
+  const note = (places, element) => {
+    const top = Math.round(element.getBoundingClientRect().top);
+    if (!places.includes(top)) places.push(top);
+  };
+  const look = () => {
+    const asked = document.querySelector("#live .user p"), marker = document.querySelector("#live a.cite");
+    if (asked && asked.textContent === question) {
+      seen.frames++;
+      note(seen.question, asked);
+      if (marker) note(seen.marker, marker);
+    }
+    requestAnimationFrame(look);
+  };
+  look();
+}"""
+
+
 # --- keyboard, phone -------------------------------------------------------------------------------------
 
 
@@ -326,6 +358,19 @@ def test_a_hostile_document_changes_nothing_on_the_page(
         expect(page.locator(".keeping")).to_contain_text("records nothing")
         question = "How many steps does the zebra protocol have? <img src=x onerror=\"document.title='pwned'\">"
         assert "seven steps" in ask(page, question)
+        listed = page.locator(".conversations li")
+        expect(listed.locator(".title")).to_contain_text("<img src=x")
+        listed.hover()
+        with page.expect_download() as download:
+            listed.get_by_role("button", name=re.compile("^Export")).click()
+        exported = Path(download.value.path()).read_text(encoding="utf-8")
+        assert "seven steps" in exported and "\u202e" not in exported
+        assert not re.search(r"(?<!\\)<|(?<!\\)\]\(", exported), "a tag or a link in the export"
+        page.locator(CITES).first.hover()
+        expect(page.locator("#popover")).to_contain_text("<img src=x")
+        page.locator("#filter input").click()
+        expect(page.get_by_role("option")).to_contain_text("<img src=x")
+        page.keyboard.press("Escape")
         page.locator(CITES).first.click()
         expect(page.locator("#reader mark")).to_be_visible(timeout=15_000)
         shown = page.locator("#reader .article").text_content() or ""
@@ -346,8 +391,8 @@ def test_a_hostile_document_changes_nothing_on_the_page(
     assert not (tmp_path / "feedback.jsonl").exists()
 
 
-def test_the_page_says_that_the_index_is_being_built_and_then_answers(
-    browser: Browser, tmp_path: Path, small_corpus: Path
+def test_the_page_follows_the_articles_while_they_are_built_and_edited(
+    browser: Browser, tmp_path: Path, small_corpus: Path, encoder: SentenceEncoder
 ) -> None:
     running = Server(tmp_path / "new-index", "--corpus", str(small_corpus))
     try:
@@ -356,9 +401,38 @@ def test_the_page_says_that_the_index_is_being_built_and_then_answers(
         expect(page.locator("#status")).to_contain_text(re.compile(r"Starting|Loading|Building|ready"))
         expect(page.locator(".examples button").first).to_be_visible(timeout=90_000)
         assert "four minutes" in ask(page, "How long does black tea take?")
+        read_after_edits(page, tmp_path / "new-index", small_corpus, encoder)
         page.close()
     finally:
         running.stop()
+
+
+def read_after_edits(page: Page, index: Path, corpus: Path, encoder: SentenceEncoder) -> None:
+    """A citation is found again where its quote stands now, or said to be gone with its old words."""
+    quote, tea = "Black tea takes four minutes.", corpus / "tea.txt"
+    cite = page.locator(f'{CITES}[data-quote="{quote}"]')
+    cite.click()
+    start = tea.read_text().index(quote)
+    check_marked(page, tea.read_text(), start, start + len(quote))
+    expect(page.locator("#reader .changed")).to_have_count(0)
+    tea.write_text("Tea\n\nWhite tea is mild.\n\n" + tea.read_text().removeprefix("Tea\n\n"))
+    build_index([corpus], index, encoder=encoder)
+    cite.click()
+    start = tea.read_text().index(quote)
+    check_marked(page, tea.read_text(), start, start + len(quote))
+    expect(page.locator("#reader .changed")).to_contain_text("edited")
+    page.get_by_role("tab", name="Passages").click()
+    card = page.locator(".source").filter(has_text=quote)
+    card.locator("a.open").click()
+    expect(page.locator("#reader mark")).to_contain_text(quote, timeout=15_000)
+    tea.write_text(tea.read_text().replace("four", "five"))
+    build_index([corpus], index, encoder=encoder)
+    cite.click()
+    expect(page.locator("#reader .gone")).to_have_text(quote, timeout=15_000)
+    expect(page.locator("#reader .changed")).to_contain_text("changed")
+    assert page.locator("#reader mark").count() == 0
+    page.get_by_role("link", name="The article as it is now").click()
+    expect(page.locator("#reader mark")).to_contain_text("five minutes", timeout=15_000)
 
 
 def test_a_damaged_index_is_told_on_the_page(browser: Browser, index_dir: Path, tmp_path: Path) -> None:

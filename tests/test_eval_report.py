@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from playwright.sync_api import sync_playwright
 
+from bot.page.eval_tab import reports_html
 from eval.collect import collect, read_candidates
 from eval.data import Question, read_questions
 from eval.failures import quote_failures
@@ -140,6 +141,16 @@ def test_trec_files_are_read_by_the_standard_tool(reported: Path) -> None:
     run = list(ir_measures.read_trec_run(str(out / "trec" / "full.run")))
     measure = ir_measures.parse_measure("RR@10")
     assert ir_measures.calc_aggregate([measure], qrels, run)[measure] == pytest.approx(figures["MRR@10"]["mean"])
+
+
+def test_the_eval_tab_draws_ones_own_report_beside_the_committed_ones(reported: Path, tmp_path: Path) -> None:
+    report = reported / "out" / "report.json"
+    shown = reports_html(tmp_path, report)
+    full = json.loads(report.read_text())["modes"]["full"]
+    assert "The last run on this machine" in shown and f"{full['recall@5']['mean']:.3f}" in shown
+    assert "&lt;b&gt;odd&lt;/b&gt;" in shown and "<b>odd" not in shown
+    (tmp_path / "retrieval.json").write_text('{"modes": []}')
+    assert "retrieval.json does not have the form" in reports_html(tmp_path, report)
 
 
 def test_the_page_reads_well_on_any_screen_and_asks_nobody(reported: Path) -> None:

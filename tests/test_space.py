@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -234,6 +235,18 @@ def test_a_lender_that_refuses_is_a_failed_back_end(tmp_path: Path, index_dir: P
     command = [sys.executable, "-m", "bot", "ask", "What is dropout?", "--llm", "local", "--index", str(index_dir)]
     done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=300)
     one_clear_line(done, "GPU quota exceeded")
+
+
+def test_a_measurement_that_is_ended_takes_its_server_along(index_dir: Path) -> None:
+    command = [sys.executable, "-m", "eval.startup", "--rounds", "1", "--index", str(index_dir)]
+    measuring = subprocess.Popen(command, cwd=ROOT)
+    children = Path(f"/proc/{measuring.pid}/task/{measuring.pid}/children")
+    while not (server := children.read_text().split()):
+        assert measuring.poll() is None
+        time.sleep(0.05)
+    measuring.terminate()
+    assert measuring.wait(60) == 143
+    assert not Path(f"/proc/{server[0]}").exists()
 
 
 def test_all_that_is_written_goes_into_the_data_folder(tmp_path: Path) -> None:

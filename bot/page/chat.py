@@ -14,6 +14,7 @@ from ingest.errors import PinciteError
 from ingest.values import Chunk
 
 STOPPED = "Stopped."
+CHANGED = "Articles were edited since, and what is missing here with them. Ask again to see them as they are."
 
 
 def converse(
@@ -130,4 +131,6 @@ def sources_html(service: Service, conversation: Conversation, number: int = -1)
         return passages.nothing("The passages behind an answer appear here.")
     if turn.answer and not turn.answer.citations and not turn.answer.refused:
         return passages.nothing("Nothing was looked up for this reply.")
-    return passages.source_cards(chunks, turn.answer.citations if turn.answer else ())
+    cited = turn.answer.citations if turn.answer else ()
+    lost = passages.nothing(CHANGED) if len(chunks) < len(turn.hits) and service.pipeline else ""
+    return lost if lost and not chunks else passages.source_cards(chunks, cited) + lost

@@ -68,10 +68,10 @@ def layout(service: Service) -> Talk:
             with gr.Row(elem_id="options"):
                 choices = engine_choices()
                 engine = gr.Dropdown(
-                    choices, value=choices[0][1], label="How answers are written", elem_id="engine", min_width=240
+                    choices, value=choices[0][1], label="How answers are written", elem_id="engine", min_width=380
                 )
                 articles = gr.Dropdown(
-                    [], multiselect=True, label="Only from these articles (all)", elem_id="filter", min_width=240
+                    [], multiselect=True, label="Only from these articles (all)", elem_id="filter", min_width=200
                 )
             html(frame.keeping(service.feedback.path is not None))
     return Talk(

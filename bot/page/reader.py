@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bot.page.service import Service
 from bot.render import parse_read_link, passages
-from bot.resolve import CHANGED, resolve
+from bot.resolve import CHANGED, MOVED, resolve
 from ingest.errors import PinciteError
 
 
@@ -18,8 +18,8 @@ def read(service: Service, link: str, quote: str = "") -> str:
         if quote:
             found = resolve(articles, article_id, start, end, quote)
             if found is None:
-                return passages.gone(CHANGED, quote)
-            return passages.reader(found.article, found.start, found.end)
+                return passages.gone(CHANGED, quote, articles.get(article_id))
+            return passages.reader(found.article, found.start, found.end, MOVED if found.moved else "")
         article = articles.get(article_id)
         if article is None:
             return passages.nothing("This article is no longer in the index: the source changed.")

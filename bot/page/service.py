@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from bot.pipeline import Event, Pipeline
 
 ENGINES = [
-    ("Quotes only · instant, free · nothing leaves this machine", "extractive"),
-    ("Local model · seconds, free · nothing leaves this machine", "local"),
+    ("Quotes only · instant, free · stays on this machine", "extractive"),
+    ("Local model · seconds, free · stays on this machine", "local"),
 ]
 
 _SAMPLE = 40  # articles that examples are drawn from

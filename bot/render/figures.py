@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -62,6 +63,15 @@ def curve(title: str, points: Sequence[tuple[float, float]], across: str, up: st
         f'<svg viewBox="-4 -4 {_WIDTH + 8} {_HEIGHT + 8}" role="img" aria-label="{escape(f"{title}. {said}")}">'
         f'<g class="grid">{grid}</g><polyline points="{line}"/></svg>'
         f'<p class="path">{escape(up)} (up, 0 to 1) against {escape(across)} (0 to 100 %). {escape(said)}</p></figure>'
+    )
+
+
+def picture(title: str, png: bytes) -> str:
+    """A drawn report as it is; in the page itself, since the server hands out no files."""
+    data = base64.b64encode(png).decode("ascii")
+    return (
+        f'<section class="report"><h2>{escape(title)}</h2>'
+        f'<img src="data:image/png;base64,{data}" alt="{escape(title)}" loading="lazy"></section>'
     )
 
 

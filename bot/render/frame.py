@@ -42,4 +42,4 @@ def keeping(recorded: bool) -> str:
         if recorded
         else "Conversations stay in this browser; this server records nothing."
     )
-    return f'<p class="keeping">{escape(text)} Press / to ask.</p>'
+    return f'<p class="keeping">{escape(text)} <span class="keys">Press / to ask.</span></p>'

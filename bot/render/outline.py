@@ -40,7 +40,8 @@ def article_list(rows: Sequence[tuple[Article, Counts]], left_out: int) -> str:
 
 def _article(article: Article, counts: Counts) -> str:
     name = escape(article.article_id)
-    figures = f"{counts.passages:,} passages, {counts.questions:,} questions, {counts.words:,} words"
+    counted = {"passage": counts.passages, "question": counts.questions, "word": counts.words}
+    figures = ", ".join(f"{n:,} {name}{'' if n == 1 else 's'}" for name, n in counted.items())
     return (
         f'<li><h3>{escape(article.title)}</h3><p class="path">{escape(article.source)} · {figures}</p>'
         f'<div class="steps"><button type="button" data-do="outline" data-article="{name}">Outline</button>'

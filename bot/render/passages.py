@@ -8,7 +8,14 @@ from collections.abc import Sequence
 from bot.render.safe import escape, read_link
 from bot.values import Citation
 from ingest.errors import QuestionError
+from ingest.text import squeeze
 from ingest.values import Article, Chunk
+
+_STEPS = (
+    '<div class="steps" role="group" aria-label="Citations of this answer">'
+    '<button type="button" data-do="previous">← Previous</button><span class="place"></span>'
+    '<button type="button" data-do="next">Next →</button></div>'
+)
 
 
 def nothing(text: str) -> str:
@@ -16,9 +23,16 @@ def nothing(text: str) -> str:
     return f'<p class="nothing">{escape(text)}</p>'
 
 
-def gone(why: str, quote: str) -> str:
-    """A quote that its source no longer holds."""
-    return f'{nothing(why)}<blockquote class="gone" dir="auto">{escape(quote)}</blockquote>'
+def gone(why: str, quote: str, article: Article | None) -> str:
+    """A quote that its source no longer holds, and a way to the article as it is now."""
+    now = ""
+    if article:
+        link = read_link(article.article_id, article.start, article.end)
+        now = f'<a class="open" href="{link}">The article as it is now</a>'
+    return (
+        f'<div class="reader">{_STEPS}<p class="changed" role="status">{escape(why)}</p>'
+        f'<blockquote class="gone" dir="auto">{escape(quote)}</blockquote>{now}</div>'
+    )
 
 
 def source_cards(chunks: Sequence[Chunk], citations: Sequence[Citation]) -> str:
@@ -35,7 +49,8 @@ def _card(c: Chunk, citations: Sequence[Citation]) -> str:
         f'<section class="source"><h3>{escape(c.article)}{numbers}</h3>'
         f'<p class="path">{escape(c.section)}</p>'
         f'<p class="text" dir="auto">{_marked(c.text, c.start, inside)}</p>'
-        f'<a class="open" href="{read_link(c.article_id, c.start, c.end)}">Open in the article</a></section>'
+        f'<a class="open" href="{read_link(c.article_id, c.start, c.end)}" data-quote="{escape(squeeze(c.text))}">'
+        "Open in the article</a></section>"
     )
 
 
@@ -63,8 +78,8 @@ def _original(url: str) -> str:
     return f' · <a href="{escape(url)}" target="_blank" rel="noopener noreferrer">original</a>'
 
 
-def reader(article: Article, start: int, end: int) -> str:
-    """The whole article as HTML with `[start, end)` of its source text marked.
+def reader(article: Article, start: int, end: int, note: str = "") -> str:
+    """The whole article as HTML with `[start, end)` of its source text marked, under a note about the span.
 
     Raises:
         QuestionError: a span outside the article.
@@ -77,11 +92,10 @@ def reader(article: Article, start: int, end: int) -> str:
         + f"<mark>{escape(text[start:end])}</mark>"
         + escape(text[end : article.end])
     )
+    changed = f'<p class="changed" role="status">{escape(note)}</p>' if note else ""
     return (
         f'<div class="reader"><h2>{escape(article.title)}</h2>'
         f'<p class="where">{escape(article.source)}, characters {start} to {end}{_original(article.url)}</p>'
-        '<div class="steps" role="group" aria-label="Citations of this answer">'
-        '<button type="button" data-do="previous">← Previous</button><span class="place"></span>'
-        '<button type="button" data-do="next">Next →</button></div>'
+        f"{_STEPS}{changed}"
         f'<div class="article" dir="auto">{body}</div></div>'
     )

@@ -124,7 +124,8 @@ def _related(related: Sequence[Citation]) -> str:
     if not related:
         return ""
     items = "".join(
-        f"<li><span dir='auto'>{escape(squeeze(c.quote))}</span>{_marker(c, 'close to the question')}</li>"
+        f"<li><span dir='auto'>{escape(squeeze(c.quote).removeprefix('• '))}</span>"
+        f"{_marker(c, 'close to the question')}</li>"
         for c in related
     )
     return f'<p class="note">The nearest passages:</p><ul class="related">{items}</ul>'
