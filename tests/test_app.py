@@ -319,7 +319,8 @@ def test_the_keyboard_alone_is_enough(page: Page, corpus: Corpus) -> None:
 
 
 def test_it_fits_a_phone_and_the_reader_comes_up_as_a_sheet(browser: Browser, server: Server, corpus: Corpus) -> None:
-    phone = visit(browser, server.url, viewport=PHONE)
+    phone = visit(browser, server.url, viewport=PHONE, reduced_motion="reduce")
+    assert phone.locator("#side").evaluate("side => getComputedStyle(side).transitionDuration") == "0s"
     fits = "document.documentElement.scrollWidth <= window.innerWidth + 1"
     assert phone.evaluate(fits)
     ask(phone, "What is dropout?")
@@ -333,6 +334,9 @@ def test_it_fits_a_phone_and_the_reader_comes_up_as_a_sheet(browser: Browser, se
     cite.click()
     phone.get_by_role("button", name="Close the panel").click()
     expect(phone.locator("#side")).to_be_hidden()
+    expect(cite).to_be_focused()
+    for option in ("#engine", "#filter"):
+        expect(phone.locator(option)).to_be_in_viewport(ratio=1)
     phone.get_by_role("button", name="Conversations", exact=True).click()
     expect(phone.locator(".conversations li")).to_be_in_viewport()
     for tab in ("Search", "Corpus", "Eval"):

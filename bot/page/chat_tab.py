@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -114,9 +115,10 @@ def connect(
         session = str(request.session_hash)
         running = await answers.begin(session)
         try:
-            async for outputs in running.follow(_asked(service, text, at, conversation, engine, only)):
-                conversation = outputs[2] if isinstance(outputs[2], Conversation) else conversation
-                yield outputs
+            async with aclosing(running.follow(_asked(service, text, at, conversation, engine, only))) as steps:
+                async for outputs in steps:
+                    conversation = outputs[2] if isinstance(outputs[2], Conversation) else conversation
+                    yield outputs
             if running.stopped:
                 now = stopped(conversation)
                 yield gr.skip(), live_html(now), now, *(gr.skip(),) * 5, *_IDLE

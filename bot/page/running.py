@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from typing import TypeVar
 
 from anyio import to_thread
@@ -24,7 +24,7 @@ class Running:
         self.stopped = False
         self.over, self.ended = asyncio.Event(), asyncio.Event()
 
-    async def follow(self, steps: Iterator[T]) -> AsyncIterator[T]:
+    async def follow(self, steps: Iterator[T]) -> AsyncGenerator[T, None]:
         """The steps of a slow iterator, each made in a thread, until it ends or this is over. A step in hand is not
         waited for; the iterator, which nobody holds any more, is closed after it.
         """
