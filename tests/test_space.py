@@ -241,9 +241,12 @@ def test_a_measurement_that_is_ended_takes_its_server_along(index_dir: Path) -> 
     command = [sys.executable, "-m", "eval.startup", "--rounds", "1", "--index", str(index_dir)]
     measuring = subprocess.Popen(command, cwd=ROOT)
     children = Path(f"/proc/{measuring.pid}/task/{measuring.pid}/children")
-    while not (server := children.read_text().split()):
+    while (
+        not (server := children.read_text().split()) or "app.py" not in Path(f"/proc/{server[0]}/cmdline").read_text()
+    ):
         assert measuring.poll() is None
         time.sleep(0.05)
+    time.sleep(1)  # it has just been started: let it be known to who started it
     measuring.terminate()
     assert measuring.wait(60) == 143
     assert not Path(f"/proc/{server[0]}").exists()
