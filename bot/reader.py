@@ -26,7 +26,8 @@ from ingest.text import fold
 READER = Path(__file__).with_name("reader.safetensors")
 MAX_TOKENS = 128  # of question and passage
 PASSAGES = 10  # pieces of evidence that are read for a question
-LEAST_ODDS = -4.0  # mean log odds of the best three pieces below which the evidence does not answer
+LEAST_ODDS = -4.5  # mean log odds of the best three pieces below which the evidence does not answer
+SURE_ODDS = -1.0  # the same from which it answers, whatever the rules say
 _WIDTH = 16  # lengths are rounded up to multiples of it: few shapes to keep kernels for
 _TOGETHER = 16  # pairs a forward pass
 _LONGEST = 500  # characters of a sentence with the one before it

@@ -202,7 +202,7 @@ def open_index(root: Path) -> Index:
         version = current_version(root)
         try:
             return _open_current(root)
-        except StoreError:
+        except (StoreError, FileNotFoundError):
             if current_version(root) == version:
                 raise
 
