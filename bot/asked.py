@@ -97,8 +97,7 @@ _KINDS: dict[str, tuple[str, str]] = {
         r"(?=\w*[^\WA-Z])[A-Z][\w’'-]+\.? (?:[A-Z]\. )?(?:de |van |von |bin )?(?=\w*[^\WA-Z])[A-Z][\w’'-]+)",
     ),
     "someone": (
-        r"^who (?:(?:at|in|from|on|of) \w+ )?(?:interviewed|pushed|taught|developed|designed|built|proposed|"
-        r"introduced|started|championed|led|won|painted|presented|recorded|hosted|mentored)\b",
+        r"^who (?:(?:at|in|from|on|of) \w+ )?(?!used\b|need)(?:\w+(?:ed|ght|ilt|ew)|led|won|made|began|ran)\b",
         r"(?-i:\b(?=\w*[^\WA-Z])[A-Z][\w’'-]+)",
     ),
     "expansion": (

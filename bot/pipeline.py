@@ -18,7 +18,7 @@ from bot.engine import Draft, Engine, ExtractiveEngine
 from bot.evidence import Evidence, EvidenceConfig, gather
 from bot.lists import rest_of_section
 from bot.log import log_answer
-from bot.reader import LEAST_ODDS, SURE_ODDS, Reader, answers, load_reader
+from bot.reader import LEAST_ODDS, Reader, answers, load_reader
 from bot.values import Answer, Citation, RefusalReason, Sentence
 from bot.verify import Judgement, Verifier
 from index.query import check_question, without_request
@@ -37,7 +37,7 @@ class BotConfig:
     `keep_share`: a draft of which less than this share survives the check gives way to quotes. `mark_unsupported`:
     show what fails the check, uncited and marked, instead of leaving it out. `remembered_bytes`: room for the
     vectors of sentences that were evidence lately. `reader`: let the trained reader judge the evidence, where there is
-    one for the encoder: below `min_odds` it does not answer, from `sure_odds` it does, whatever the rules say.
+    one for the encoder; below `min_odds` it does not answer.
     """
 
     passages: int = 5
@@ -49,7 +49,6 @@ class BotConfig:
     remembered_bytes: int = DEFAULT_BYTES
     reader: bool = True
     min_odds: float = LEAST_ODDS
-    sure_odds: float = SURE_ODDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,14 +122,12 @@ class Pipeline:
     def _reader(self) -> Reader | None:
         return load_reader(self._encoder.source) if self.config.reader else None
 
-    def _as_read(self, held: float, asked: Collection[str], evidence: Sequence[Evidence]) -> float:
-        """The rules' score, unless the reader is sure of the opposite; a follow-up is `asked` with and without the
-        turns before it, and the better counts.
+    def _unread(self, asked: Collection[str], evidence: Sequence[Evidence]) -> bool:
+        """Whether the reader finds no answer; a follow-up is `asked` with and without the turns before it, and the
+        better counts.
         """
-        if self._reader is None:
-            return held
-        odds = max(answers(self._reader, text, evidence) for text in asked)
-        return 0.0 if odds < self.config.min_odds else 1.0 if odds >= self.config.sure_odds else held
+        reader = self._reader
+        return reader is not None and all(answers(reader, text, evidence) < self.config.min_odds for text in asked)
 
     def _rest(self, question: str, hits: Sequence[Hit]) -> list[Hit]:
         articles = {hit.chunk.article_id for hit in hits}
@@ -194,7 +191,8 @@ class Pipeline:
         evidence = self._gathered(question, retrieval)
         query = retrieval.encoded or self.retriever.encoder.encode_query(retrieval.query)
         held = self._answerability.score(question, query, evidence)
-        held = self._as_read(held, {question, retrieval.query}, evidence)
+        if held >= self.config.min_answer and self._unread({question, retrieval.query}, evidence):
+            held = 0.0
         answer.confidence = round(max(0.0, min(1.0, near * held)), 4)
         if held < self.config.min_answer:
             yield answer.refuse("not_supported", prompts.NOT_SUPPORTED, _related(evidence))

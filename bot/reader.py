@@ -1,7 +1,7 @@
 """A small reader: the encoder once more, with trained low-rank adapters, reading a question and a passage together.
 
 Similarity tells how near a passage is to a question, not whether it answers it. The adapters (Hu et al., LoRA, ICLR
-2022) and the head are 2 MB beside the frozen encoder; `python -m eval.fit_reader` trains them, and `reader.md` says on
+2022) and the head are 1.6 MB beside the frozen encoder; `python -m eval.fit_reader` trains them, and `reader.md` says on
 what. They belong to one set of encoder weights: with another encoder there is no reader, and rules alone decide.
 """
 
@@ -15,7 +15,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from safetensors import safe_open
-from tokenizers import Tokenizer
 from torch.nn import functional as F  # noqa: N812 (what everybody calls it)
 
 from bot.evidence import Evidence
@@ -27,7 +26,6 @@ READER = Path(__file__).with_name("reader.safetensors")
 MAX_TOKENS = 128  # of question and passage
 PASSAGES = 10  # pieces of evidence that are read for a question
 LEAST_ODDS = -4.5  # mean log odds of the best three pieces below which the evidence does not answer
-SURE_ODDS = 9.0  # the same from which it answers, whatever the rules say: out of reach, see eval/LOG.md
 _WIDTH = 16  # lengths are rounded up to multiples of it: few shapes to keep kernels for
 _TOGETHER = 16  # pairs a forward pass
 _LONGEST = 500  # characters of a sentence with the one before it
@@ -64,13 +62,11 @@ class PairEncoder(BertEncoder):
 
     def __init__(self, source: ModelSource, device: str | None = None, precision: str = "float32") -> None:
         super().__init__(source, device, precision)
-        self._pairs = Tokenizer.from_file(str(Path(source.path) / "tokenizer.json"))
-        self._pairs.no_padding()
-        self._pairs.enable_truncation(MAX_TOKENS, strategy="longest_first")
+        self._tokenizer.enable_truncation(MAX_TOKENS, strategy="longest_first")
 
     def pair(self, question: str, passage: str) -> Pair:
         """Both texts, cut to `MAX_TOKENS`, the longer one first."""
-        encoded = self._pairs.encode(fold(question), fold(passage))
+        encoded = self._tokenizer.encode(fold(question), fold(passage))
         return Pair(encoded.ids, encoded.type_ids)
 
     def stacked(self, pairs: Sequence[Pair]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:

@@ -17,7 +17,7 @@ import math
 import random
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -119,7 +119,7 @@ def _parameter(rows: int, columns: int) -> torch.Tensor:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Exercise:
     """A question with passages that answer it and passages that do not, the hardest first."""
 
     group: str
@@ -134,7 +134,7 @@ class Asked:
                 yield Example(self.question, passage, answers)
 
 
-def squad_questions(path: Path) -> list[Asked]:
+def squad_questions(path: Path) -> list[Exercise]:
     """SQuAD 2.0: a sentence with the one before it is a passage. Of an unanswerable question only the sentence with
     the plausible answer counts, the others would teach nothing.
     """
@@ -154,13 +154,13 @@ def squad_questions(path: Path) -> list[Asked]:
                 free = [p for p in passages if not any(x["text"].lower() in p.lower() for x in answers)]
                 hits = tuple(passages[n] for n in held)
                 if q["is_impossible"]:
-                    asked.append(Asked(title, q["question"].strip(), (), hits))
+                    asked.append(Exercise(title, q["question"].strip(), (), hits))
                 else:
-                    asked.append(Asked(title, q["question"].strip(), hits, tuple(free)))
+                    asked.append(Exercise(title, q["question"].strip(), hits, tuple(free)))
     return asked
 
 
-def own_questions(pipeline: Pipeline, questions: Sequence[Question]) -> list[Asked]:
+def own_questions(pipeline: Pipeline, questions: Sequence[Question]) -> list[Exercise]:
     """The pipeline's best evidence for each question, told apart by the quotes that people chose."""
     asked = []
     for q in questions:
@@ -168,7 +168,7 @@ def own_questions(pipeline: Pipeline, questions: Sequence[Question]) -> list[Ask
         texts = passages_of(evidence)
         bears = {n: any(_bears(evidence[n], quote) for group in q.evidence for quote in group) for n in texts}
         right = tuple(t for n, t in texts.items() if bears[n])
-        asked.append(Asked(q.id, retrieval.query, right, tuple(t for n, t in texts.items() if not bears[n])))
+        asked.append(Exercise(q.id, retrieval.query, right, tuple(t for n, t in texts.items() if not bears[n])))
     return asked
 
 
@@ -181,7 +181,13 @@ def _bears(evidence: Evidence, quote: str) -> bool:
 # --- training --------------------------------------------------------------------------------------------
 
 
-def train(model: TrainableReader, draw: Any, epochs: float, rate: float, rng: random.Random) -> None:
+def train(
+    model: TrainableReader,
+    draw: Callable[[random.Random], Iterable[Example]],
+    epochs: float,
+    rate: float,
+    rng: random.Random,
+) -> None:
     """Minimise the log loss over `draw(rng)`, the examples of one epoch."""
     first = _batches(model, list(draw(rng)), rng)
     steps = int(epochs * len(first))
@@ -217,7 +223,7 @@ def _batches(model: TrainableReader, examples: list[Example], rng: random.Random
     return batches
 
 
-def held_out_auroc(model: TrainableReader, asked: Sequence[Asked]) -> float:
+def held_out_auroc(model: TrainableReader, asked: Sequence[Exercise]) -> float:
     """Answerable against unanswerable questions by their best passage."""
     model.training = False
     best: dict[bool, list[float]] = {True: [], False: []}
