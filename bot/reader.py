@@ -1,8 +1,8 @@
 """A small reader: the encoder once more, with trained low-rank adapters, reading a question and a passage together.
 
 Similarity tells how near a passage is to a question, not whether it answers it. The adapters (Hu et al., LoRA, ICLR
-2022) and the head are 1.6 MB beside the frozen encoder; `python -m eval.fit_reader` trains them, and `reader.md` says on
-what. They belong to one set of encoder weights: with another encoder there is no reader, and rules alone decide.
+2022) and the head are 1.6 MB beside the frozen encoder; `python -m eval.fit_reader` trains them, and `reader.md` says
+on what. They belong to one set of encoder weights: with another encoder there is no reader, and rules alone decide.
 """
 
 from __future__ import annotations

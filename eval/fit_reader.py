@@ -14,13 +14,15 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import os
+import platform
 import random
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -264,9 +266,9 @@ def main() -> int:
     else:
         train(model, lambda r: (e for q in kept for e in q.examples(r, 1, 1)), *_STAGES[0], rng)
         model.save(args.out)
-    report: dict[str, Any] = {
-        "squad questions": len(kept),
-        "squad, articles left out": round(held_out_auroc(model, held), 4),
+    figures: dict[str, float] = {
+        "SQuAD questions": len(kept),
+        "AUROC, SQuAD articles left out": round(held_out_auroc(model, held), 4),
     }
 
     def mixed(r: random.Random) -> Iterator[Example]:
@@ -276,9 +278,18 @@ def main() -> int:
             yield from q.examples(r, 1, 1)
 
     train(model, mixed, *_STAGES[1], rng)
-    report |= {"own questions": len(own), "squad, after the second stage": round(held_out_auroc(model, held), 4)}
-    report["minutes"] = round((time.perf_counter() - started) / 60, 1)
+    figures |= {
+        "own questions": len(own),
+        "AUROC, the same after the second stage": round(held_out_auroc(model, held), 4),
+        "minutes": round((time.perf_counter() - started) / 60, 1),
+    }
     model.save(args.out)
+    report = {
+        "made": date.today().isoformat(),
+        "command": "python -m eval.fit_reader SQUAD.json",
+        "machine": f"{platform.machine()}, {os.cpu_count()} CPUs, Python {platform.python_version()}",
+        "figures": figures,
+    }
     print(json.dumps(report, indent=1))
     if args.report:
         args.report.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
