@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from pathlib import Path
 
 from bot import prompts
@@ -18,7 +17,6 @@ from bot.engine import Draft, Engine, ExtractiveEngine
 from bot.evidence import Evidence, EvidenceConfig, gather
 from bot.lists import rest_of_section
 from bot.log import log_answer
-from bot.reader import LEAST_ODDS, Reader, answers, load_reader
 from bot.values import Answer, Citation, RefusalReason, Sentence
 from bot.verify import Judgement, Verifier
 from index.query import check_question, without_request
@@ -36,8 +34,7 @@ class BotConfig:
     nothing counts as retrieved. `min_answer`: below this score the evidence does not hold what is asked for.
     `keep_share`: a draft of which less than this share survives the check gives way to quotes. `mark_unsupported`:
     show what fails the check, uncited and marked, instead of leaving it out. `remembered_bytes`: room for the
-    vectors of sentences that were evidence lately. `reader`: let the trained reader judge the evidence, where there is
-    one for the encoder; below `min_odds` it does not answer.
+    vectors of sentences that were evidence lately.
     """
 
     passages: int = 5
@@ -47,8 +44,6 @@ class BotConfig:
     keep_share: float = 0.5
     mark_unsupported: bool = False
     remembered_bytes: int = DEFAULT_BYTES
-    reader: bool = True
-    min_odds: float = LEAST_ODDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,28 +101,6 @@ class Pipeline:
             return found, near
         found = self.retriever.search(bare, self.config.passages, "full", history, articles)
         return found, self._answerability.nearness(found)
-
-    def evidence(
-        self, question: str, history: Sequence[Mapping[str, str]] = (), articles: Collection[str] | None = None
-    ) -> tuple[Retrieval, list[Evidence]]:
-        """What is found for a question, and its sentences as evidence; raises `QuestionError`."""
-        retrieval, _near = self._search(check_question(question), history, articles)
-        return retrieval, self._gathered(question, retrieval)
-
-    def _gathered(self, question: str, retrieval: Retrieval) -> list[Evidence]:
-        passages = [*retrieval.hits, *self._rest(question, retrieval.hits)]
-        return gather(retrieval, passages, self._encoder, self.retriever.index.tokens, self.config.evidence)
-
-    @cached_property
-    def _reader(self) -> Reader | None:
-        return load_reader(self._encoder.source) if self.config.reader else None
-
-    def _unread(self, asked: Collection[str], evidence: Sequence[Evidence]) -> bool:
-        """Whether the reader finds no answer; a follow-up is `asked` with and without the turns before it, and the
-        better counts.
-        """
-        reader = self._reader
-        return reader is not None and all(answers(reader, text, evidence) < self.config.min_odds for text in asked)
 
     def _rest(self, question: str, hits: Sequence[Hit]) -> list[Hit]:
         articles = {hit.chunk.article_id for hit in hits}
@@ -188,11 +161,10 @@ class Pipeline:
         if near < self.config.min_near:
             yield answer.refuse("nothing_retrieved", prompts.NOTHING_RETRIEVED)
             return
-        evidence = self._gathered(question, retrieval)
+        passages = [*retrieval.hits, *self._rest(question, retrieval.hits)]
+        evidence = gather(retrieval, passages, self._encoder, self.retriever.index.tokens, self.config.evidence)
         query = retrieval.encoded or self.retriever.encoder.encode_query(retrieval.query)
         held = self._answerability.score(question, query, evidence)
-        if held >= self.config.min_answer and self._unread({question, retrieval.query}, evidence):
-            held = 0.0
         answer.confidence = round(max(0.0, min(1.0, near * held)), 4)
         if held < self.config.min_answer:
             yield answer.refuse("not_supported", prompts.NOT_SUPPORTED, _related(evidence))

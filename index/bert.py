@@ -100,13 +100,12 @@ class BertEncoder:
         kept = [tokens[n, :length].copy() for n, length in enumerate(lengths)]
         return [Encoded(v, t, np.array(row, np.int32)) for v, t, row in zip(vectors, kept, ids, strict=True)]
 
-    def _states(self, ids: torch.Tensor, mask: torch.Tensor, types: torch.Tensor | None = None) -> torch.Tensor:
-        """(texts, tokens, d) last hidden states; `types` tells first and second text of a pair apart."""
+    def _states(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        """(texts, tokens, d) last hidden states."""
         w = self._weights
         embedded = w["embeddings.word_embeddings.weight"][ids]
         embedded = embedded + w["embeddings.position_embeddings.weight"][: ids.shape[1]]
-        kind = w["embeddings.token_type_embeddings.weight"][0 if types is None else types]
-        x = self._norm(embedded + kind, "embeddings.LayerNorm")
+        x = self._norm(embedded + w["embeddings.token_type_embeddings.weight"][0], "embeddings.LayerNorm")
         seen = None if bool(mask.all()) else mask[:, None, None, :]
         shape = (*ids.shape, self._heads, self.dimension // self._heads)
         for layer in range(self._layers):

@@ -121,7 +121,6 @@ _REPORTS: dict[str, tuple[str, Callable[[Mapping[str, Any]], str]]] = {
     "answers_blind": ("Answers to questions by somebody else", _answers),
     "answers_local": ("Answers of the small local model", _answers),
     "verify": ("The judge", _verify),
-    "reader": ("The reader", _table),
     "judged_answers": ("The judge on answers of language models", _judged),
     "judged_balanced": ("The judge on harder ones", _judged),
     "chunking_benchmark": ("Chroma's chunking benchmark", _chunking),
