@@ -22,6 +22,7 @@ from index.config import ROOT
 from ingest.errors import PinciteError
 from ingest.limits import Limits
 from tests.conftest import Run, one_clear_line
+from tests.load import resident
 from tests.serving import Server
 from tests.test_hosted import SENTENCE, Serve, Wire, events, serve
 
@@ -236,6 +237,18 @@ def test_a_client_that_leaves_in_mid_stream_frees_its_worker(server: Server, mem
     assert "event: complete" in asked(member, "ask", QUESTION, "extractive", None, None)
     ends = [(line["event"], line["engine"]) for line in server.logged()[before:]]
     assert ends == [("abandoned", "local"), ("answer", "extractive")]
+
+
+def test_calls_leave_nothing_behind_in_the_server(server: Server, member: httpx.Client) -> None:
+    """Every call without a session of its own opens one; kept for good, 600 of them held 75 MiB."""
+
+    def call(times: int) -> float:
+        for _ in range(times):
+            assert "event: error" in asked(member, "article", "No such article", None, None)
+        return resident(server.process.pid)
+
+    before = call(300)
+    assert call(600) - before < 40
 
 
 def slowly(connection: socket.socket, wire: Wire) -> None:

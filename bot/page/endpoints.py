@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import functools
 import json
+from collections import deque
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import anyio
 import gradio as gr
+from gradio.context import LocalContext
 from gradio.events import api as add_endpoint
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -22,11 +24,38 @@ from bot.page.guard import Guard
 from bot.page.service import Service
 from ingest.errors import PinciteError
 
+_CALLERS = 256  # sessions of API callers that are kept; more than can be at work or waiting at once
 
-def add_endpoints(api: Api) -> None:
+
+def add_endpoints(page: gr.Blocks, api: Api) -> None:
     """Add the API's endpoints to the page that is being built; with `mcp_server=True` they are MCP tools, too."""
+    callers = _Callers(page)
     for call, work in ((api.ask, "answer"), (api.search, "search"), (api.article, "search")):
-        add_endpoint(_told(call), concurrency_limit=4, concurrency_id=work)
+        add_endpoint(_told(call, callers), concurrency_limit=4, concurrency_id=work)
+
+
+class _Callers:
+    """Sessions that called the API. Gradio opens one for every call that names none and keeps it, 35 KB each, and with
+    10,000 of them the oldest page loses its conversation. Calls have nothing to be kept, so old ones are closed here.
+    """
+
+    def __init__(self, page: gr.Blocks) -> None:
+        self._page = page
+        self._sessions: deque[str] = deque()
+
+    def add(self, session: str) -> None:
+        """Remember one more, and close the oldest beyond `_CALLERS`."""
+        self._sessions.append(session)
+        while len(self._sessions) > _CALLERS:
+            oldest = self._sessions.popleft()
+            if oldest in self._sessions:
+                continue
+            sessions, events = self._page.state_holder, self._page._queue.pending_event_ids_session
+            with sessions.lock:
+                sessions.session_data.pop(oldest, None)
+                sessions.time_last_used.pop(oldest, None)
+            if not events.get(oldest):
+                events.pop(oldest, None)
 
 
 def app_settings(page: gr.Blocks, service: Service, login: tuple[str, str] | None = None) -> dict[str, Any]:
@@ -46,11 +75,13 @@ def app_settings(page: gr.Blocks, service: Service, login: tuple[str, str] | Non
     return {"lifespan": lifespan, "routes": [Route("/healthz", healthz)], "middleware": [guard]}
 
 
-def _told(call: Callable[..., Any]) -> Callable[..., Any]:
+def _told(call: Callable[..., Any], callers: _Callers) -> Callable[..., Any]:
     """The call, its errors turned into those that Gradio hands to a client."""
 
     @functools.wraps(call)
     def told(*args: Any, **kwargs: Any) -> Any:
+        if request := LocalContext.request.get(None):
+            callers.add(str(request.session_hash))
         try:
             return call(*args, **kwargs)
         except PinciteError as error:

@@ -53,7 +53,7 @@ def build_page(service: Service) -> gr.Blocks:
 
         events.click(open_reader, outputs=[reader, tabs], show_progress="hidden", api_visibility="private")
         chat_tab.connect(service, page, events, talk, side, views, status)
-        add_endpoints(Api(service))
+        add_endpoints(page, Api(service))
     page.queue(max_size=2 * service.limits.waiting)
     return page
 
