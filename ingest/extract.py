@@ -6,6 +6,7 @@ Blocks stand a blank line apart; items of a list and rows of a table each on a l
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass
 
 from ingest.errors import CorpusError
@@ -61,10 +62,9 @@ class TextBuilder:
 
     def finish(self, title: str = "", url: str = "") -> Extracted:
         """The text and all that is known of it."""
-        starts = [block.start for block in self._blocks]
+        starts = [*(block.start for block in self._blocks), self._length]
         places = tuple(
-            Place(next((s for s in starts if s >= place.start), self._length), place.page, place.anchor)
-            for place in self._places
+            Place(starts[bisect_left(starts, place.start)], place.page, place.anchor) for place in self._places
         )
         return Extracted("".join(self._parts), tuple(self._blocks), places, squeeze(title), url)
 

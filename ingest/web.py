@@ -39,6 +39,7 @@ _META_CHARSET = re.compile(rb"<meta[^>]{0,300}?charset\s*=\s*[\"']?\s*([\w:.-]{2
 _SAVED_FROM = re.compile(r"<!--\s*saved from url=\(\d+\)(https?://[^\s>]{1,2000})\s*-->", re.IGNORECASE)
 _PERMALINK = re.compile(r"\s*[¶§#🔗]\s*$")
 _LEAST_WORDS = 5  # of main content; a page with less is read whole
+MAX_NESTING = 400  # of elements; text that stands deeper than a parser goes would be lost without a word
 _MOST_ELEMENTS = 5000  # of a page for whose main content trafilatura asks jusText, which takes the square of them
 
 
@@ -76,10 +77,21 @@ def read_html(data: bytes) -> Extracted:
 
 
 def parse_html(text: str) -> Any:
-    """The root element of a page."""
-    from lxml import html
+    """The root element of a page.
 
-    return html.document_fromstring(text.encode(), parser=html.HTMLParser(encoding="utf-8"))
+    Raises:
+        CorpusError: its elements are nested more than `MAX_NESTING` deep.
+    """
+    from lxml import etree, html
+
+    # without `huge_tree` the parser drops all that follows 256 levels or ten million characters
+    root = html.document_fromstring(text.encode(), parser=html.HTMLParser(encoding="utf-8", huge_tree=True))
+    depth = 0
+    for event, _element in etree.iterwalk(root, events=("start", "end")):
+        depth += 1 if event == "start" else -1
+        if depth > MAX_NESTING:
+            raise CorpusError(f"its elements are nested more than {MAX_NESTING} deep; close those left open")
+    return root
 
 
 def _main_content(tree: Any) -> Any:

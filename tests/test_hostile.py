@@ -29,7 +29,7 @@ from tests import fuzz, offline
 from tests.attacks import ATTACKS, CANARY, Case, cases, differences, write_corpus
 from tests.conftest import Run, one_clear_line
 from tests.make_pdf import Type, make_pdf
-from tests.mutate import mutations
+from tests.mutate import docx, mutations, word_parts
 
 
 def pipelines(chosen: list[Case], folder: Path, encoder: SentenceEncoder) -> tuple[Pipeline, Pipeline]:
@@ -90,10 +90,13 @@ def test_mutated_files_are_read_or_refused_with_exact_spans(loader: str, tmp_pat
 
 def test_what_the_long_run_found_stays_fixed(tmp_path: Path) -> None:
     """Its causes, made smaller: pages of many short paragraphs, which a library compared with one another for 11 s; a
-    PDF of running lines alone, which was an `IndexError`.
+    Word document of tables in tables, each copied once for every table around it; a PDF of running lines alone, which
+    was an `IndexError`.
     """
     many = [b"<html><body><nav>x</nav><p>" + b"Som<p>" * 10_000]
     assert not fuzz.run("html", 1, tmp_path, many.__getitem__)
+    nested = [word((b"<w:tbl>" * 110 + b"</w:tbl>" * 110) * 250)]
+    assert not fuzz.run("docx", 1, tmp_path, nested.__getitem__)
     (tmp_path / "x.pdf").write_bytes(make_pdf([[Type(50, 810, "The annual report")]] * 2))
     assert [a.text.split("\n")[0] for a in read_file(tmp_path / "x.pdf", "x.pdf")] == ["The annual report"]
 
@@ -121,6 +124,54 @@ def test_texts_made_to_be_slow_are_read_within_the_limits(tmp_path: Path) -> Non
     """Each took more than 20 s, or made a chunk of a megabyte, before a rule was changed; now the slowest takes 1."""
     texts = [text.encode() for text in SHAPES.values()]
     assert not fuzz.run("text", len(texts), tmp_path, texts.__getitem__)
+
+
+def word(body: bytes, old: bytes = b"", new: bytes = b"") -> bytes:
+    """A Word document with more XML in its body, and with something else in place of `old` in any part."""
+    parts = {name: part.replace(old, new) for name, part in word_parts().items()}
+    parts["word/document.xml"] = parts["word/document.xml"].replace(b"</w:body>", body + b"</w:body>")
+    return docx(parts)
+
+
+def test_a_word_document_does_not_swell(tmp_path: Path) -> None:
+    """An address, a style's name, a note stand once in a file; the library wrote each out, or kept it, at every use."""
+    long, style = b"y" * 65_000, b"w:styleId='%b'><w:name w:val='%b'/>"
+    files = [
+        word(b"<w:p><w:hyperlink r:id='r3'><w:t>a</w:t></w:hyperlink></w:p>" * 4000, b"http://a.example", long),
+        word(
+            b"<w:p><w:pPr><w:pStyle w:val='H'/></w:pPr><w:r><w:t>a</w:t></w:r></w:p>" * 8000,
+            style % (b"Heading1", b"heading 1"),
+            style % (b"H", long),
+        ),
+        word(b"<w:p><w:footnoteReference w:id='1'/></w:p>" * 4000, b"<w:t>note</w:t>", b"<w:t>a</w:t>" * 4000),
+    ]
+    assert not fuzz.run("docx", len(files), tmp_path, files.__getitem__)
+
+
+def test_deep_nesting_is_one_clear_line(run: Run, tmp_path: Path) -> None:
+    """Word documents as deep as the library goes and deeper: at the end of its stack Python writes lines of its own."""
+    for start, end in ((b"<w:tbl>", b"</w:tbl>"), (b"<w:r>", b"</w:r>"), (b"<w:ins>", b"</w:ins>")):
+        for levels in (20, 60, 100, 150, 250, 1000):
+            (tmp_path / "x.docx").write_bytes(word(start * levels + end * levels))
+            if levels == 20:
+                read_file(tmp_path / "x.docx", "x.docx")
+            elif levels >= 100:
+                with pytest.raises(CorpusError, match="nested too deeply"):
+                    read_file(tmp_path / "x.docx", "x.docx")
+    one_clear_line(run("-m", "index", "build", "--corpus", str(tmp_path), "--out", str(tmp_path / "i")), "nested too")
+
+
+def test_no_text_is_lost_behind_a_parsers_limit(tmp_path: Path) -> None:
+    """It stopped without a word at 256 levels of HTML, and at a text of ten million characters."""
+    end = b"</div>" * 300 + b"<p>This is how the story ends.</p>"
+    (tmp_path / "x.html").write_bytes(b"<p>Once upon a time there was a fox.</p>" + b"<div>" * 300 + b"It ran." + end)
+    (article,) = read_file(tmp_path / "x.html", "x.html")
+    assert "It ran." in article.text and article.text.endswith("ends.")
+    (tmp_path / "x.html").write_bytes(b"<p>Once upon a time.</p>" + b"<div>" * 3000 + b"It ran.")
+    with pytest.raises(CorpusError, match="nested"):
+        read_file(tmp_path / "x.html", "x.html")
+    (tmp_path / "x.docx").write_bytes(word(b"<w:p><w:r><w:t>%bend</w:t></w:r></w:p>" % (b"word " * 2_100_000)))
+    assert "word end" in read_file(tmp_path / "x.docx", "x.docx")[0].text
 
 
 def test_odd_files_are_one_line_or_left_out(tmp_path: Path) -> None:
