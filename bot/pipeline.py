@@ -12,7 +12,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from bot import prompts
-from bot.answerable import ANSWERS, NEAR, Answerability, disagreement
+from bot.answerable import ANSWERS, NEAR, Answerability
+from bot.disagreement import disagreement
 from bot.engine import Draft, Engine, ExtractiveEngine
 from bot.evidence import Evidence, EvidenceConfig, gather
 from bot.lists import rest_of_section

@@ -1,4 +1,4 @@
-"""`python -m eval retrieve|run|answers|beir|chroma|bench|verify|collect|readme`: runs, scores, reports."""
+"""`python -m eval retrieve|run|answers|squad|beir|chroma|bench|verify|collect|readme`: runs, scores, reports."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from eval import squad_answers
 from eval.data import DEFAULT_QUESTIONS, read_questions
 from eval.output import save_json
 from eval.run_command import add_arguments, run_command
@@ -43,6 +44,10 @@ def main(argv: list[str] | None = None) -> int:
     answers.add_argument("--answers", type=Path, metavar="A.jsonl", help="score these (from bot batch) instead")
     answers.add_argument("--out", type=Path, metavar="FILE.json")
     answers.set_defaults(run=_answers)
+
+    squad = commands.add_parser("squad", help="answers and refusals over the articles of a SQuAD 2.0 file")
+    squad_answers.add_arguments(squad)
+    squad.set_defaults(run=squad_answers.squad_command)
 
     beir = commands.add_parser("beir", help="nDCG@10 and Recall@100 on a BEIR folder")
     beir.add_argument("dataset", type=Path, metavar="DATASET_DIR")
