@@ -8,7 +8,6 @@ question names.
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Collection, Iterable, Sequence
 
@@ -16,18 +15,18 @@ import numpy as np
 
 from bot.asked import Asked, asked, holds
 from bot.evidence import Evidence
+from bot.nearness import QueryWords
 from bot.words import rarity
-from index.encode import Encoded, Encoder
+from index.encode import Encoded
 from index.lexical import stems
-from index.retrieve import Retrieval
 from index.store import Index
 from ingest.text import fold
 
 ANSWERS = 0.8  # `answer_score` at or above which the evidence counts as an answer
-NEAR = 0.67  # `nearness` at or above which anything counts as retrieved
 _SAME_QUESTION = 0.65  # coverage of the query by a question of the source that asks the same
 _BOUND = 0.6  # coverage of the rest of the question where a name stands, relative to the best place anywhere
 _SHORT_QUERY, _FAR, _WEIGHTY = 8, 0.36, 0.08  # content words; cosine; share of the query's weight
+_FOREIGN_FAR = 0.42  # the cosine for a word that the corpus lacks
 _VERY_FAR = 0.25  # the same for common words
 _THIN = 0.41  # mean cosine of the words of a query with those of a place
 _RARE = 0.4  # `rarity` from which a word says something by itself
@@ -39,11 +38,10 @@ _PROPOSITION = re.compile(  # a question that asks whether something is so
 _ABOUT_TEXTS = frozenset(
     stems(
         "article guide section page text author blog post example mention end according question answer list name "
-        "document tell show explain describe whom whose both option idea"
+        "document tell show explain describe whom whose both option idea according kind type sort significance "
+        "importance impact effect consequence respond response reaction role purpose fact happen emphasize address"
     )
 )
-_DENSE, _LENGTH = 0.23, 0.12  # weights beside late interaction, fitted on two corpora (eval/LOG.md)
-_FOREIGN = 0.1  # for a query of which the corpus has no word
 _WORD = re.compile(r"[^\W\d_][\w'’-]*")
 
 
@@ -66,27 +64,11 @@ def title_names(titles: Iterable[str], common: Collection[str]) -> frozenset[str
 class Answerability:
     """Judges what was retrieved from one index. Nothing changes after construction; safe to share."""
 
-    def __init__(self, index: Index, encoder: Encoder) -> None:
-        self._store, self._encoder = index.tokens, encoder
-        self._light = encoder.light_tokens()
+    def __init__(self, index: Index, words: QueryWords) -> None:
+        self._store, self._words = index.tokens, words
         articles = index.articles.values()
         self._common = lower_case_words(a.text[a.start : a.end] for a in articles)
         self._names = title_names([a.title for a in articles], self._common)
-        self._vocabulary, self._language = index.store.vocabulary, index.language
-
-    def nearness(self, retrieval: Retrieval) -> float:
-        """How near the passages are to the query: the best late-interaction and dense cosines, and the logarithm of
-        the number of the query's content tokens, since short queries find high cosines anywhere; less the more of its
-        words stand nowhere in the corpus.
-        """
-        if retrieval.encoded is None or not retrieval.hits:
-            return 0.0
-        stages = [h.stages for h in retrieval.hits]
-        late, dense = (max((s[name][1] for s in stages if name in s), default=0.0) for name in ("late", "dense"))
-        content = set(self._content(retrieval.encoded))
-        words = [word for word, places in self._words(retrieval.encoded) if places[0] in content]
-        foreign = sum(not self._has(word) for word in words) / max(1, len(words))
-        return late + _DENSE * dense + _LENGTH * math.log(max(1, len(content))) - _FOREIGN * foreign
 
     def score(self, question: str, query: Encoded, evidence: Sequence[Evidence]) -> float:
         """How far the evidence holds what is asked for, in 0..1; 1 when nothing speaks against it.
@@ -113,16 +95,6 @@ class Answerability:
         kinds = [self._best_place(kind, evidence, around, places, question, named) for kind in wanted]
         return min(merely, bound, 0.5 if strange else 1.0, float(np.mean(kinds)) if kinds else 1.0)
 
-    def _has(self, word: str) -> bool:
-        """Whether the corpus has a word, in any of its forms; function words stand in every corpus."""
-        stem = stems(word, self._language)
-        return not stem or any(s in self._vocabulary for s in stem)
-
-    def _content(self, query: Encoded) -> list[int]:
-        """Places of the query's tokens that are neither punctuation, function words nor special."""
-        ids = query.token_ids
-        return [int(k) for k in np.flatnonzero(~self._light[ids] & (self._store.idf[ids] >= 0))]
-
     def _binding(
         self,
         query: Encoded,
@@ -135,10 +107,10 @@ class Answerability:
         than elsewhere, how much worse: another's interview process is no answer about this one's.
         """
         rest = np.zeros(len(weights))
-        for word, places in self._words(query):
+        for word, places in self._words.all(query):
             if not set(stems(word)) & set(named):
                 rest[places] = weights[places]
-        rest[[k for k in range(len(rest)) if k not in set(self._content(query))]] = 0.0
+        rest[[k for k in range(len(rest)) if k not in set(self._words.content(query))]] = 0.0
         if not named or not rest.sum():
             return 1.0
         reach = covered @ rest
@@ -153,25 +125,16 @@ class Answerability:
                 worst = min(worst, float(max(here) / reach.max()))
         return worst if worst < _BOUND else 1.0
 
-    def _words(self, query: Encoded) -> list[tuple[str, list[int]]]:
-        """The query's words, each with the places of its tokens."""
-        words: list[tuple[str, list[int]]] = []
-        for place, token in enumerate(query.token_ids):
-            piece = self._encoder.token_text(int(token))
-            if piece.startswith("##") and words:
-                words[-1] = (words[-1][0] + piece[2:], [*words[-1][1], place])
-            else:
-                words.append((piece, [place]))
-        return words
-
     def _stranger(self, question: str, query: Encoded, best: np.ndarray) -> str:
         """A name of the question that stands nowhere in the corpus and has nothing like it in the evidence, or an
         empty string: what is said of others is no answer about it.
         """
         near = best.max(axis=0)
         names = _names(question)
-        for word, places in self._words(query):
-            if not self._has(word) and set(stems(word)) & names and near[places].mean() < _STRANGE_NAME:
+        if len(self._words.telling(query)) > _SHORT_QUERY:
+            return ""
+        for word, places in self._words.all(query):
+            if not self._words.known(word) and set(stems(word)) & names and near[places].mean() < _STRANGE_NAME:
                 return word
         return ""
 
@@ -182,7 +145,8 @@ class Answerability:
         near = best.max(axis=0)
         known = set(stems(" ".join({f"{e.chunk.article} {e.chunk.section} {e.chunk.text}" for e in evidence})))
         for word, place, rare in self._telling(query, weights):
-            if near[place] < _FAR and rare >= _RARE and not set(stems(word)) & (known | _ABOUT_TEXTS):
+            far = near[place] < (_FAR if self._words.known(word) else _FOREIGN_FAR)
+            if far and rare >= _RARE and not set(stems(word)) & (known | _ABOUT_TEXTS):
                 return word
         return ""
 
@@ -226,9 +190,8 @@ class Answerability:
         """(places,) bool: where a short query's words, names left out, are on the whole not met; every word counts the
         same. There a thing of the kind asked for is one of something else.
         """
-        content = set(self._content(query))
         left = set(named) | _ABOUT_TEXTS
-        words = [p for word, p in self._words(query) if p[0] in content and not set(stems(word)) & left]
+        words = [p for word, p in self._words.telling(query) if not set(stems(word)) & left]
         if not words or len(words) > _SHORT_QUERY:
             return np.zeros(len(covered), dtype=bool)
         met = np.stack([covered[:, p].mean(axis=1) for p in words])
@@ -240,8 +203,7 @@ class Answerability:
 
         Only words that the encoder knows whole count, so that a typo is not taken for a missing subject.
         """
-        content = set(self._content(query))
-        words = [(word, places) for word, places in self._words(query) if places[0] in content]
+        words = self._words.telling(query)
         if len(words) > _SHORT_QUERY:
             return []
         return [

@@ -12,12 +12,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from bot import prompts
-from bot.answerable import ANSWERS, NEAR, Answerability
+from bot.answerable import ANSWERS, Answerability
 from bot.disagreement import disagreement
 from bot.engine import Draft, Engine, ExtractiveEngine
 from bot.evidence import Evidence, EvidenceConfig, gather
 from bot.lists import rest_of_section
 from bot.log import log_answer
+from bot.nearness import NEAR, Nearness, QueryWords
 from bot.values import Answer, Citation, RefusalReason, Sentence
 from bot.verify import Judgement, Verifier
 from index.query import check_question, without_request
@@ -75,7 +76,8 @@ class Pipeline:
         self.retriever, self.config = retriever, config or BotConfig()
         self._encoder = RememberingEncoder(retriever.encoder, self.config.remembered_bytes)
         self._verifier = Verifier(self._encoder)
-        self._answerability = Answerability(retriever.index, retriever.encoder)
+        words = QueryWords(retriever.index, retriever.encoder)
+        self._nearness, self._answerability = Nearness(retriever, words), Answerability(retriever.index, words)
 
     @classmethod
     def open(cls, root: Path, config: BotConfig | None = None) -> Pipeline:
@@ -96,12 +98,12 @@ class Pipeline:
     ) -> tuple[Retrieval, float]:
         """What was found and how near it is; what is far is searched once more without a polite opening."""
         found = self.retriever.search(question, self.config.passages, "full", history, articles)
-        near = self._answerability.nearness(found)
+        near = self._nearness(found)
         bare = without_request(question)
         if near >= self.config.min_near or bare == question:
             return found, near
         found = self.retriever.search(bare, self.config.passages, "full", history, articles)
-        return found, self._answerability.nearness(found)
+        return found, self._nearness(found)
 
     def _rest(self, question: str, hits: Sequence[Hit]) -> list[Hit]:
         articles = {hit.chunk.article_id for hit in hits}
