@@ -1,4 +1,4 @@
-"""How a sentence stands to its sources, in ten figures that each mean something to a reader.
+"""How a sentence stands to its sources, in eleven figures that each mean something to a reader.
 
 Every figure is a reason for doubt, 0 when there is none: words, numbers and names that no source holds, the
 distance to the nearest source sentences, and, where the wording is close, what was changed: a negation, a
@@ -13,11 +13,13 @@ from difflib import SequenceMatcher
 
 import numpy as np
 
+from bot.amounts import year_spans
 from bot.words import Sentence, Word, opposites, rarity
 
 FEATURES = (
-    "gap_context",  # 1 - best cosine of a content word with any word of the sources, mean
-    "new_share",  # share of content words that are new: found nowhere, nothing like them either
+    "gap_context",  # 1 - best cosine of a content word with any word of the sources, damped mean
+    "new_share",  # share of content words that are new: found nowhere, nothing like them either; damped
+    "new_clause",  # the same in the clause where it is largest
     "new_count",  # log(1 + their number)
     "new_run",  # the longest run of neighbouring new words, up to 4, over 4
     "number_new",  # numbers that no source holds, up to 2, over 2
@@ -28,9 +30,10 @@ FEATURES = (
     "swapped",  # near a source's wording: words have changed places
 )
 _RARITY = {"name": 1.0, "number": 1.0, "count": 0.6}  # fixed for these kinds, by frequency for other words
-_MATCH = 0.72  # cosine from which two words stand for each other
+_DAMPING = 5.0  # a mean over few or common words says little: "It depends." holds nothing that could be wrong
+_MATCH = 0.68  # cosine from which two words stand for each other
 _NAME_MATCH = 0.9  # the same for names, whose vectors are alike: France is not Spain
-_STRANGE = 0.42  # cosine below which a word has nothing to lean on
+_STRANGE = 0.35  # cosine below which a word has nothing to lean on
 
 
 class Grounds:
@@ -49,8 +52,10 @@ class Grounds:
         self.owner = np.repeat(np.arange(len(sentences)), [len(s.words) for s in sentences])
         self.places: dict[str, list[int]] = {}
         for n, word in enumerate(self.words):
-            for key in _keys(word.stem):
+            for key in (*_keys(word.stem), *word.known):
                 self.places.setdefault(key, []).append(n)
+        for key, year in year_spans(w.stem for w in self.words):
+            self.places.setdefault(key, []).extend(self.places[year])
         for n, letters in _initials(self.words):
             self.places.setdefault(letters, []).append(n)
 
@@ -80,7 +85,7 @@ def compare(claim: Sentence, grounds: Grounds, max_evidence: int = 3) -> Compari
     cosines = np.clip(claim.vectors[list(content)] @ grounds.vectors.T, 0.0, 1.0)
     same = np.zeros(cosines.shape, dtype=bool)
     for i, word in enumerate(words):
-        for key in _keys(word.stem):
+        for key in (*_keys(word.stem), *word.sought):
             same[i, grounds.places.get(key, ())] = True
     best = np.maximum.reduceat(cosines, starts, axis=1)  # (words, sentences)
     held = np.maximum.reduceat(same, starts, axis=1)
@@ -91,13 +96,16 @@ def compare(claim: Sentence, grounds: Grounds, max_evidence: int = 3) -> Compari
     match = np.where(name, _NAME_MATCH, _MATCH)
     fresh = np.where(known, 0.0, np.clip((match - anywhere) / (match - _STRANGE), 0.0, 1.0))
     fresh = np.where(number & ~known, 1.0, fresh)
+    new = fresh * rare
+    clauses = [[n for n, place in enumerate(content) if a <= place < b] for a, b in claim.clauses]
     edits = _changes(claim, content, (held * rare[:, None])[:, :citable], grounds, owners)
     values = np.array(
         [
-            float(weights @ (1.0 - anywhere)),
-            float(weights @ fresh),
-            float(np.log1p((fresh * rare).sum())),
-            _longest_run(fresh * rare > 0.4, 4) / 4,
+            float(rare @ (1.0 - anywhere) / (rare.sum() + _DAMPING)),
+            float(new.sum() / (rare.sum() + _DAMPING)),
+            max(float(new[c].sum() / (rare[c].sum() + _DAMPING)) for c in clauses),
+            float(np.log1p(new.sum())),
+            _longest_run(new > 0.4, 4) / 4,
             min(2.0, float((number & ~known).sum())) / 2,
             min(2.0, float((fresh * name).sum())) / 2,
             edits.negation,
@@ -221,6 +229,7 @@ def _between(claim: Sequence[Word], number: int, grounds: Grounds) -> _Changes:
     source_words = [w for w in source if not w.function and not w.negator]
     ours, theirs = [w.stem for w in words], [w.stem for w in source_words]
     known, own = set(theirs), set(ours)
+    known |= {w.stem for w in words if any(w.sought & other.known for other in source_words)}
     content = [w.stem in known for w in words if w.kind != "light"]
     if len(content) < 3 or sum(content) < 0.4 * len(content):
         return _Changes()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -16,6 +16,8 @@ from typing import Literal
 
 import numpy as np
 
+from bot.amounts import ORDINALS, Amount, find_amounts, shares
+from bot.meta import same_length_fold
 from index.encode import Encoded
 from index.lexical import stems
 from ingest.text import FUNCTION_WORDS, fold
@@ -66,17 +68,7 @@ _LIGHT = (
         """
     )
 )
-_NUMBERS = {
-    word: str(value)
-    for words, values in (
-        ("zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
-         "seventeen eighteen nineteen twenty", range(21)),
-        ("thirty forty fifty sixty seventy eighty ninety hundred", (*range(30, 101, 10),)),
-        ("third fourth fifth sixth seventh eighth ninth tenth", range(3, 11)),
-        ("twice dozen thousand million billion", (2, 12, 1000, 10**6, 10**9)),
-    )
-    for word, value in zip(words.split(), values, strict=True)
-}  # fmt: skip
+_NUMBERS = {"twice": "2"} | {word: str(n) for word, n in ORDINALS.items() if n > 2}
 _FRACTIONS = {"1/2": "half", "1/3": "third", "2/3": "third", "1/4": "quarter", "3/4": "quarter"}
 
 _OPPOSITES = """
@@ -98,7 +90,8 @@ correct incorrect|equal unequal|known unknown|stable unstable|balanced imbalance
 class Word:
     """One word of a text: `text[start:end]`, its stem (a number's plain form) and what kind it is.
 
-    `function`: mere grammar, or masked; `capital`: written with one, wherever it stands.
+    `function`: mere grammar, or masked; `capital`: written with one, wherever it stands; `known`, `sought`: what a
+    number is found by (`bot.amounts`).
     """
 
     start: int
@@ -108,6 +101,8 @@ class Word:
     negator: bool = False
     function: bool = False
     capital: bool = False
+    known: frozenset[str] = frozenset()
+    sought: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,17 +144,18 @@ def opposites() -> dict[str, frozenset[str]]:
 
 def split_words(text: str, mask: list[tuple[int, int]] | None = None) -> tuple[Word, ...]:
     """The words of a text in order; those that touch a span of `mask` are light."""
-    found = list(_WORD.finditer(text))
-    titled = [m.group()[0].isupper() for m in found if m.group().lower() not in _LIGHT and m.group()[0].isalpha()]
+    found = list(_pieces(text))
+    raws = [text[a:b] for a, b, _amount in found]
+    titled = [raw[0].isupper() for raw in raws if raw.lower() not in _LIGHT and raw[0].isalpha()]
     title_case = len(titled) > 2 and sum(titled) > 0.6 * len(titled)
     words: list[Word] = []
     opening = True  # at the start of a sentence or a list item, where a capital means nothing
-    for match in found:
-        raw = fold(match.group())
+    for start, end, amount in found:
+        raw = fold(text[start:end])
         low = raw.lower()
-        masked = any(a < match.end() and match.start() < b for a, b in mask or ())
-        number = _number(low)
-        after = text[match.end() : match.end() + 2]
+        masked = any(a < end and start < b for a, b in mask or ())
+        number = amount.plain if amount else _number(low)
+        after = text[end : end + 2]
         negator = (low.replace("'", "") in NEGATORS or low.endswith("n't")) and not (
             low == "no" and after[:1] in ",:.!"
         )
@@ -167,31 +163,42 @@ def split_words(text: str, mask: list[tuple[int, int]] | None = None) -> tuple[W
         if masked or low in _LIGHT or negator or (len(low) == 1 and not low.isdigit() and not raw.isupper()):
             kind = "light"
         elif number:
-            kind = "number" if low[0].isdigit() or float(number) > 10 else "count"
+            kind = "number" if low[0].isdigit() or (amount and amount.value > 10) else "count"
         elif _inner_capital(raw) or (raw[0].isupper() and not opening and not title_case):
             kind = "name"
         stem = number or (stems(low) or [low])[0]
         function = masked or low in FUNCTION_WORDS
         capital = raw[0].isupper() and not masked
         denies = (negator or low in _AVERSE) and not masked
-        words.append(Word(match.start(), match.end(), stem, kind, denies, function, capital))
-        opening = masked or bool(re.match(r"[\"'”’)*]*[.!?:;\n]", text[match.end() : match.end() + 4]))
+        known, sought = (amount.known, amount.sought) if amount else shares(low)
+        words.append(Word(start, end, stem, kind, denies, function, capital, known, sought))
+        opening = masked or bool(re.match(r"[\"'”’)*]*[.!?:;\n]", text[end : end + 4]))
     return tuple(words)
 
 
+def _pieces(text: str) -> Iterator[tuple[int, int, Amount | None]]:
+    """Where the words stand; a number of several words is one."""
+    amounts = find_amounts(same_length_fold(text))
+    done = at = 0
+    for match in _WORD.finditer(text):
+        start, end = match.span()
+        while at < len(amounts) and amounts[at].end <= start:
+            at += 1
+        amount = amounts[at] if at < len(amounts) and amounts[at].start <= start else None
+        if "/" in match.group():
+            yield start, end, None
+        elif start >= done:
+            yield start, max(end, amount.end) if amount else end, amount
+        done = max(done, end, amount.end if amount else 0)
+
+
 def _number(low: str) -> str:
-    """The plain form of a number word or figure ("10,000" and "10000", "three" and "3"), else ""."""
+    """The plain form of a number that is no amount ("1/2", "4x4", "third"), else ""."""
     if low in _NUMBERS:
         return _NUMBERS[low]
     if "/" in low:
         return _FRACTIONS.get(low, low)
-    figure = re.fullmatch(r"(\d[\d,]*(?:\.\d+)?)(?:s|st|nd|rd|th|x|k|m|b|%|'s)?", low)
-    if not figure:
-        return low if low[0].isdigit() else ""
-    plain = figure[1].replace(",", "")
-    if low[-1] == "k":
-        plain = f"{float(plain) * 1000:f}"
-    return (plain.rstrip("0").rstrip(".") if "." in plain else plain).lstrip("0") or "0"
+    return low if low[0].isdigit() else ""
 
 
 def _inner_capital(raw: str) -> bool:

@@ -205,6 +205,33 @@ def test_words_know_their_kind() -> None:
     assert rarity("year") < rarity("marinat") == 1.0
 
 
+@pytest.mark.parametrize(
+    ("claim", "source"),
+    [
+        ("twenty thousand", "20,000"), ("1.3 million", "1,300,000"), ("half a billion", "500M"), ("200 ms", "200ms"),
+        ("two hours", "120 minutes"), ("a quarter", "25 percent"), ("nine in ten", "90%"), ("1200s", "13th century"),
+        ("15th century", "fifteenth century"), ("9 pm", "21:00"), ("over 13,000", "13,200"), ("1950s", "1956"),
+        ("17 million", "17 to 25 million"), ("thirty-six", "36"), ("a dozen", "12"), ("half a minute", "30 seconds"),
+    ],
+)  # fmt: skip
+def test_a_number_is_known_however_it_is_written(claim: str, source: str) -> None:
+    known = {key for w in split_words(f"it was {source} then") for key in w.known}
+    assert next(w.sought for w in split_words(f"it was {claim} then") if w.sought) & known
+
+
+@pytest.mark.parametrize(
+    ("claim", "source"),
+    [
+        ("200 ms", "100ms"), ("13,000", "13,200"), ("more than 400", "342"), ("two hours", "90 minutes"),
+        ("9 pm", "9:30 pm"), ("20 thousand", "20 million"), ("1990", "1991"), ("14th century", "1400s"),
+        ("a quarter", "20 %"),
+    ],
+)  # fmt: skip
+def test_another_number_is_not_known(claim: str, source: str) -> None:
+    known = {key for w in split_words(f"it was {source} then") for key in w.known}
+    assert not [w for w in split_words(f"it was {claim} then") if w.sought & known]
+
+
 def test_pairs_are_made_of_what_they_say() -> None:
     rng = random.Random(0)
     assert flip_negation("Trees are deep.", rng) == "Trees are not deep."
