@@ -130,14 +130,16 @@ def run(loader: str, inputs: int, keep: Path, make: Callable[[int], bytes]) -> l
 
 def _work(make: Callable[[int], bytes], loader: str, stop: int, folder: Path, at: Any, slowest: Any, out: Any) -> None:
     held = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()  # by libraries
-    resource.setrlimit(resource.RLIMIT_AS, (held + MEMORY, held + MEMORY))
+    most = resource.getrlimit(resource.RLIMIT_AS)[1]
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     signal.signal(signal.SIGPROF, _late)
     signal.signal(signal.SIGVTALRM, signal.SIG_DFL)  # ends the process, as SIGALRM does: for calls that never return
     found: Counter[str] = Counter()
     for n in range(at.value, stop):
         at.value, told = n, ""
+        resource.setrlimit(resource.RLIMIT_AS, (most, most))  # to make an input may take more than to read it
         data = make(n)
+        resource.setrlimit(resource.RLIMIT_AS, (held + MEMORY, most))
         began = time.process_time()
         signal.setitimer(signal.ITIMER_PROF, SECONDS)
         signal.setitimer(signal.ITIMER_VIRTUAL, 3 * SECONDS)
