@@ -84,6 +84,10 @@ class Pipeline:
         """Open the index in `root`; raises `StoreError` when there is none."""
         return cls(Retriever.open(root), config)
 
+    def warm(self) -> None:
+        """Do now what the first question would else wait for."""
+        _ = self._nearness.above
+
     @property
     def version(self) -> str:
         """The name of the version of the index that is asked."""

@@ -158,7 +158,9 @@ class Service:
             if self._outdated():
                 self.state = "Building the index: reading the articles ..."
                 build_index([self.corpus], self.root, progress=self._progress)
-            self._serve(Pipeline.open(self.root))
+            opened = Pipeline.open(self.root)
+            self._serve(opened)
+            opened.warm()
         except PinciteError as error:
             self.failed, self.state = True, str(error)
         except Exception as error:  # shown to the person; a silent thread would leave the page waiting
