@@ -39,7 +39,8 @@ _ABOUT_TEXTS = frozenset(
     stems(
         "article guide section page text author blog post example mention end according question answer list name "
         "document tell show explain describe whom whose both option idea according kind type sort significance "
-        "importance impact effect consequence respond response reaction role purpose fact happen emphasize address"
+        "importance impact effect consequence respond response reaction role purpose fact happen emphasize address "
+        "goes mean step"
     )
 )
 _WORD = re.compile(r"[^\W\d_][\w'’-]*")
@@ -112,6 +113,8 @@ class Answerability:
                 rest[places] = weights[places]
         rest[[k for k in range(len(rest)) if k not in set(self._words.content(query))]] = 0.0
         if not named or not rest.sum():
+            return 1.0
+        if len(self._words.telling(query)) > _SHORT_QUERY:
             return 1.0
         reach = covered @ rest
         bags = {

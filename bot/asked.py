@@ -53,7 +53,9 @@ _KINDS: dict[str, tuple[str, str]] = {
     ),
     "duration": (
         rf"\bhow long (?!should|must|can|is the|are the)|\bhow (?:many|much) (?:{_TIME}|time)\b",
-        rf"\b{_NUMBER}(?:\s?(?:-|to|or|and)\s?{_NUMBER})?[\s-]?\+?(?:more |full |business )?{_TIME}\b",
+        rf"\b{_NUMBER}(?:\s?(?:-|to|or|and)\s?{_NUMBER})?[\s-]?\+?(?:more |full |business )?{_TIME}\b|"
+        rf"\b(?:than|for|about|within|almost|nearly|over|under|after) an? {_TIME}\b|\bsince (?:the )?\d{{4}}|"
+        r"\b(?:decades?|centur(?:y|ies))\b",
     ),
     "date": (
         r"\b(?:what|which) (?:year|date|month|decade)\b|\bwhen (?:was|were|did)\b|\bsince when\b|"
@@ -81,8 +83,12 @@ _KINDS: dict[str, tuple[str, str]] = {
     "version": (r"\b(?:what|which) version\b", r"\bv?\d+\.\d+|\bv\d|\b(?-i:[A-Z])\w+ \d\b"),
     "place": (
         r"\bwhere (?:is|are|was|were)\b.*\b(?:held|located|based|headquartered|take place)\b|"
-        r"\b(?:what|which) (?:city|country|town|address)\b",
+        r"\b(?:what|which) address\b",
         r"(?-i:\b(?:in|at|near) (?:the )?[A-Z][a-z]+)|\b(?:online|on-?site|remotely|virtual|headquarter\w*)\b",
+    ),
+    "country": (
+        r"\b(?:what|which) (?:city|country|town)\b",
+        r"(?-i:(?<=[\w,;’'] )[A-Z][\w.]+)",
     ),
     "language": (
         r"\b(?:what|which) (?:programming |coding )?languages?\b",
@@ -111,6 +117,18 @@ _KINDS: dict[str, tuple[str, str]] = {
     ),
     "count": (rf"\bhow many (?!{_TIME}|times\b)((?:(?!(?:{_VERB})\b)[\w'-]+ ?){{1,4}})", ""),
 }
+_NAMES = ("person", "someone", "country")
+_MEASURED = {  # what is asked for by these names is also told by its unit alone
+    "temperature": re.compile(
+        r"\d\s?(?:°|degrees?\b|[CF]\b|kelvin)|\b(?:cold|hot|warm|boiling|freezing)\b", re.IGNORECASE
+    ),
+    "price": re.compile(r"[$€£₹¥]\s?\d|\d\s?(?:dollars|euros|pounds|cents|usd|eur|gbp)\b", re.IGNORECASE),
+    "speed": re.compile(
+        r"\d\s?(?:km/h|kph|mph|knots|m/s|kilomet\w+ (?:per|an) hour|miles (?:per|an) hour)", re.IGNORECASE
+    ),
+    "age": re.compile(r"\d\s?(?:years?|months?)\b|\baged \d", re.IGNORECASE),
+}
+_POPULATION = re.compile(rf"\b(?:population|inhabited|home to)\b[^.;]{{0,40}}\b{_NUMBER}", re.IGNORECASE)
 _ASKS = {kind: re.compile(form) for kind, (form, _held) in _KINDS.items()}
 
 
@@ -147,10 +165,11 @@ def holds(text: str, wanted: Asked, question: str = "", common: Collection[str] 
     if wanted.kind == "expansion":
         return _expands(plain, wanted.of)
     if wanted.kind == "number" and wanted.of and not set(stems(wanted.of)) & set(stems(plain)):
-        return False
+        unit = _MEASURED.get(wanted.of)
+        return bool(unit and unit.search(plain))
     form = _KINDS[wanted.kind][1].replace("{of}", re.escape(wanted.of.rstrip("s")))
     found = re.finditer(form, plain, re.IGNORECASE | re.MULTILINE)
-    if wanted.kind not in ("person", "someone"):
+    if wanted.kind not in _NAMES:
         return any(True for _ in found)
     asked_about = set(stems(question))
     return any(set(stems(m.group())) - asked_about and not _in_lower_case(m.group(), common) for m in found)
@@ -182,6 +201,8 @@ def _spelled(row: Sequence[str], letters: str, gap: int) -> bool:
 def _counted(text: str, of: str) -> bool:
     """A number among the few words before one of the counted things, in the same sentence."""
     noun = set(stems(of))
+    if "peopl" in noun and _POPULATION.search(text):
+        return True
     words = text.lower().split()
     for n, word in enumerate(words[:-1]):
         if not re.fullmatch(rf"[(\"'~]*{_NUMBER}(?:-{_NUMBER})?\+?[)\"',]*", word):

@@ -42,6 +42,26 @@ The mill invites everybody who writes to a talk with the foreman. The pay is dis
 - Why do you want to be a miller?
 - How would you keep the stones cool in summer?
 """
+TEA = """Green tea is steeped at 80 degrees. Black tea needs boiling water and five minutes. Mint tea is made from fresh
+leaves.
+"""
+LEASE = """RENTAL AGREEMENT
+
+This agreement is made between Maria Holt (the Landlord) and Jonas Reed (the Tenant) on 3 March 2021.
+
+1. Rent. The Tenant shall pay a monthly rent of 950 euros, due on the first day of each month.
+
+2. Deposit. The Tenant shall pay a deposit of 1,900 euros before moving in.
+
+3. Pets. The Tenant shall not keep dogs. Cats and small animals are allowed.
+
+4. Repairs. The Landlord is responsible for repairs to the heating and the roof.
+"""
+SPEECH = """Overseas, Ukraine is at risk. It can stop the invasion if we stand with it and send the weapons it needs.
+
+I built a coalition of more than a dozen countries to defend shipping and the freedom of navigation in the Red Sea, and
+ordered strikes to degrade the capability of those who attack it.
+"""
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +72,56 @@ def trades(tmp_path_factory: pytest.TempPathFactory, encoder: SentenceEncoder) -
     (folder / "corpus" / "mill.md").write_text(MILL, encoding="utf-8")
     build_index([folder / "corpus"], folder / "index", encoder=encoder)
     return Pipeline(Retriever(open_index(folder / "index"), encoder))
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory, encoder: SentenceEncoder) -> dict[str, Pipeline]:
+    pipelines = {}
+    for name, text in (("tea", TEA), ("lease", LEASE), ("speech", SPEECH)):
+        folder = tmp_path_factory.mktemp(name)
+        (folder / f"{name}.txt").write_text(text, encoding="utf-8")
+        build_index([folder / f"{name}.txt"], folder / "index", encoder=encoder)
+        pipelines[name] = Pipeline(Retriever(open_index(folder / "index"), encoder))
+    return pipelines
+
+
+@pytest.mark.parametrize(
+    ("corpus", "question", "said"),
+    [
+        ("tea", "How hot is green tea?", "80 degrees"),
+        ("tea", "At what temperature is green tea steeped?", "80 degrees"),
+        ("tea", "black tea", "five minutes"),
+        ("lease", "How high is the deposit?", "1,900 euros"),
+        ("lease", "Who is the landlord?", "Maria Holt"),
+        ("lease", "Can I have a dog?", "not keep dogs"),
+        ("lease", "Who repairs the roof?", "The Landlord"),
+        (
+            "speech",  # whose text does not name the speaker
+            "What measures did President Aldane take against threats in the Red Sea, and how did he address military "
+            "concerns in that region?",
+            "coalition",
+        ),
+    ],
+)
+def test_short_questions_on_a_page_of_text_are_answered(
+    small: dict[str, Pipeline], corpus: str, question: str, said: str
+) -> None:
+    assert said in small[corpus].ask(question, ExtractiveEngine()).answer
+
+
+@pytest.mark.parametrize(
+    ("corpus", "question"),
+    [
+        ("tea", "Who invented green tea?"),
+        ("tea", "How much does mint tea cost?"),
+        ("tea", "What is the capital of France?"),
+        ("lease", "What is the landlord's phone number?"),
+        ("lease", "Who pays for electricity?"),
+        ("lease", "How do I bake a cake?"),
+    ],
+)
+def test_what_a_page_of_text_does_not_say_is_refused(small: dict[str, Pipeline], corpus: str, question: str) -> None:
+    assert small[corpus].ask(question, ExtractiveEngine()).refused
 
 
 @pytest.mark.parametrize(
@@ -185,6 +255,12 @@ def test_texts_that_hold_a_thing() -> None:
     assert holds("for a salary of $120,000", Asked("money")) and not holds("the salary is good", Asked("money"))
     assert holds("def mean(x):\n    return sum(x)", Asked("code"))
     assert not holds("For example: import your data from a file.", Asked("code"))
+    assert holds("The town has a population of 60,000.", Asked("count", "people"))
+    assert not holds("Its population is old.", Asked("count", "people"))
+    assert holds("It freezes at 0 °C.", Asked("number", "temperature"))
+    assert not holds("It has 3 parts.", Asked("number", "temperature"))
+    assert holds("The imports from Japan rose.", Asked("country"), "Which country sold more?")
+    assert not holds("The imports from Japan rose.", Asked("country"), "Which country did Japan sell to?")
 
 
 def test_questions_that_stand_alone_and_messages_that_do_not() -> None:

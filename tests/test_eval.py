@@ -11,13 +11,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from eval.__main__ import main
 from eval.answers import has_fact, risk_coverage
 from eval.data import Question, read_questions
 from eval.metrics import Judge, SourceTexts, Span, found
 from eval.run import evaluate
 from eval.stats import bootstrap_interval, paired_randomisation
 from index.retrieve import Retriever
-from ingest.errors import QuestionError
+from ingest.errors import PinciteError, QuestionError
 from ingest.load import Corpus
 from ingest.text import squeeze
 from tests.conftest import Run, one_clear_line
@@ -218,3 +219,41 @@ def test_beir_folders_run_and_score_as_ir_measures_says(
     figures = dict(line.split("\t") for line in done.stdout.strip().splitlines())
     assert float(figures["nDCG@10"]) == 1.0 and figures["queries"] == "1" and figures["documents"] == "3"
     one_clear_line(run("-m", "eval", "beir", str(tmp_path / "nothing")), "nothing")
+
+
+def test_answers_over_the_articles_of_a_squad_file(
+    tmp_path: Path, write_jsonl: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    def article(title: str, text: str, answered: tuple[str, str], unanswered: str) -> dict[str, object]:
+        asked = [
+            {"question": answered[0], "is_impossible": False, "answers": [{"text": answered[1], "answer_start": 0}]},
+            {"question": unanswered, "is_impossible": True, "answers": []},
+        ]
+        return {"title": title, "paragraphs": [{"context": text, "qas": asked}]}
+
+    mill = "The Suderau mill grinds rye for forty bakeries. It was built by Hanna Voss beside the river."
+    other = "Tea is steeped at 80 degrees."
+    articles = [
+        article(
+            "Suderau_mill",
+            mill,
+            ("How many bakeries does the Suderau mill grind for?", "forty"),
+            "How much do mill workers earn?",
+        ),
+        article("Tea", other, ("How hot is tea?", "80 degrees"), "Who invented tea?"),
+    ]
+    squad = tmp_path / "squad.json"
+    squad.write_text(json.dumps({"version": "v2.0", "data": articles}), encoding="utf-8")
+    far = write_jsonl("far.jsonl", {"id": "f", "question": "Who painted the Mona Lisa?", "answerable": False})
+    out = tmp_path / "out.json"
+    assert main(["squad", str(squad), "--half", "dev", "--far", str(far), "--out", str(out)]) == 0
+    figures = json.loads(out.read_text(encoding="utf-8"))["figures"]
+    assert {name: (f["mean"], f["n"]) for name, f in figures.items()} == {
+        "wrongly refused": (0.0, 1),
+        "gold answer in the answer": (1.0, 1),
+        "refused: unanswerable": (1.0, 1),
+        "refused: out_of_domain": (1.0, 1),
+    }
+    assert "wrongly refused" in capsys.readouterr().out
+    with pytest.raises(PinciteError, match=r"far\.jsonl: not a file in SQuAD 2\.0's format"):
+        main(["squad", str(far)])
