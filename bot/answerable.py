@@ -105,7 +105,7 @@ class Answerability:
         named: Collection[str],
     ) -> float:
         """1, or, when some name of the question stands only where the rest of the question is covered much worse
-        than elsewhere, how much worse: another's interview process is no answer about this one's.
+        than elsewhere, how much worse: another's interview process is no answer about this one's. 1 for long questions.
         """
         rest = np.zeros(len(weights))
         for word, places in self._words.all(query):
@@ -130,7 +130,8 @@ class Answerability:
 
     def _stranger(self, question: str, query: Encoded, best: np.ndarray) -> str:
         """A name of the question that stands nowhere in the corpus and has nothing like it in the evidence, or an
-        empty string: what is said of others is no answer about it.
+        empty string: what is said of others is no answer about it. None of a long question, which describes enough
+        of what it asks for: a speech does not name its speaker.
         """
         near = best.max(axis=0)
         names = _names(question)
