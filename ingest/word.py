@@ -20,6 +20,7 @@ MAX_UNPACKED = 512 << 20  # bytes of all parts of the archive together
 MAX_ELEMENTS = 1_000_000  # of all parts together
 MAX_NESTING = 100  # of elements, each as heavy as `_HEAVY` says
 MAX_REFERENCES = 10  # to one note
+MAX_FIELDS = 50  # that are open at once: every run of text is compared with all of them
 _HEAVY = {"tbl": 3, "r": 4, "p": 9}  # nested tables are copied; runs and list items become several elements of HTML
 _REFERENCES = ("footnoteReference", "endnoteReference")
 _MAX_NAME = 255  # characters of a style's name, which a warning repeats
@@ -67,7 +68,7 @@ class _Measure:
     """Counts over all parts, up to a limit."""
 
     def __init__(self) -> None:
-        self._nesting = self._elements = self._characters = 0
+        self._nesting = self._elements = self._characters = self._fields = 0
         self._references: Counter[tuple[str, str]] = Counter()
 
     def read(self, part: IO[bytes]) -> None:
@@ -81,7 +82,7 @@ class _Measure:
         parser.buffer_text = True
         parser.StartElementHandler, parser.EndElementHandler = self._start, self._end
         parser.CharacterDataHandler = self._text
-        self._nesting = 0
+        self._nesting = self._fields = 0
         parser.ParseFile(part)
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
@@ -92,8 +93,16 @@ class _Measure:
         self._elements += 1
         if self._elements > MAX_ELEMENTS:
             raise CorpusError(f"more than {MAX_ELEMENTS:,} elements of XML; split the document")
+        if local == "fldChar":
+            self._field(attributes)
         if local in _REFERENCES:
             self._refer(local, attributes)
+
+    def _field(self, attributes: dict[str, str]) -> None:
+        kinds = [value for name, value in attributes.items() if _local(name) == "fldCharType"]
+        self._fields += kinds.count("begin") - kinds.count("end")
+        if self._fields > MAX_FIELDS:
+            raise CorpusError(f"more than {MAX_FIELDS} fields in it begin and do not end; save it anew")
 
     def _refer(self, kind: str, attributes: dict[str, str]) -> None:
         for note in [(kind, value) for name, value in attributes.items() if _local(name) == "id"]:

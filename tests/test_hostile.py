@@ -90,13 +90,16 @@ def test_mutated_files_are_read_or_refused_with_exact_spans(loader: str, tmp_pat
 
 def test_what_the_long_run_found_stays_fixed(tmp_path: Path) -> None:
     """Its causes, made smaller: pages of many short paragraphs, which a library compared with one another for 11 s; a
-    Word document of tables in tables, each copied once for every table around it; a PDF of running lines alone, which
-    was an `IndexError`.
+    Word document of tables in tables, each copied once for every table around it, or of fields without an end; a PDF
+    of running lines alone, which was an `IndexError`.
     """
     many = [b"<html><body><nav>x</nav><p>" + b"Som<p>" * 10_000]
     assert not fuzz.run("html", 1, tmp_path, many.__getitem__)
     nested = [word((b"<w:tbl>" * 110 + b"</w:tbl>" * 110) * 250)]
     assert not fuzz.run("docx", 1, tmp_path, nested.__getitem__)
+    begun = b'<w:r><w:fldChar w:fldCharType="begin"/></w:r><w:r><w:t>a</w:t></w:r>'
+    fields = [word(b"<w:p>" + begun * 50_000 + b"</w:p>")]
+    assert not fuzz.run("docx", 1, tmp_path, fields.__getitem__)
     (tmp_path / "x.pdf").write_bytes(make_pdf([[Type(50, 810, "The annual report")]] * 2))
     assert [a.text.split("\n")[0] for a in read_file(tmp_path / "x.pdf", "x.pdf")] == ["The annual report"]
 
