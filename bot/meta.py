@@ -48,7 +48,7 @@ _SOURCE = (
 )
 _SAYING = (
     r"(?:mention|provid|sa[yi]|contain|specif|stat|discuss|addres|includ|giv|enough|explicit|direct|cover|answer|offer|"
-    r"clear|detail|defin|relat|explain|describ|list|indicat)\w*"
+    r"clear|detail|defin|relat|explain|describ|list|indicat|tell|reveal|report)\w*"
 )
 # Whole clauses that claim nothing: the sources are silent, the answer cannot be given, good manners.
 _HARMLESS = [
@@ -71,6 +71,8 @@ _HARMLESS = [
         r"(?:sure|certainly|of\s+course|okay|ok|great)\b[!,.]?\s*(?:i(?:'d|'m|\s+would|\s+am|'ll|\s+will)|here|based|let)"
         r"\b.*",
         r"(?:here|below|the\s+following)\s+(?:is|are|'s)\b[^.]*:",
+        r"they\s+(?:do|did)(?:\s+not|n't)\s+(?:say|state|mention|tell|specify|explain|indicate|reveal)\s+(?:\w+\s+)?"
+        r"(?:how|whether|what|when|where|who|why|which)\b.*",
     )
 ]  # fmt: skip
 _SILENT = re.compile(rf"(?:they\s+|it\s+)?(?:do|does|did)(?:\s+not|n't)\s+(?:\w+\s+){{0,2}}?{_SAYING}\b.*")
