@@ -111,7 +111,7 @@ def grow(seed: Path, root: Path, count: int) -> dict[str, Any]:
         }
         texts = [passage_text(c) for c in chunks]
         writer = LocalWriter(root, StoreConfig(), config)
-        write_index(root, manifest, articles, chunks, vectors, texts, tokens, writer)
+        write_index(root, manifest, articles, chunks, vectors, texts, tokens.save, writer)
     written = time.perf_counter()
     return {
         "assembling, s": round(assembled - began, 1),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ import numpy as np
 
 from index.config import FORMAT_VERSION, IndexConfig, StoreConfig
 from index.encode import Encoder, find_model, load_encoder, load_passage_encoder, passage_text
-from index.late import QuantisedTokens, TokenStore
+from index.late import QuantisedTokens
+from index.spool import TokenSpool
 from index.store import Index, build_lock, open_index, read_manifest, write_index
 from index.stores import chosen_store, store_writer
 from ingest.chunk import chunk_articles
@@ -81,7 +83,8 @@ def build_index(
         compact = config.token_vectors and len(chunks) > config.compact_above
         if old and old.manifest["vectors"] == identity and (compact or not old.tokens.compact):
             known = {passage_text(c): i for i, c in enumerate(old.chunks)}
-        vectors, tokens, encoded = _encode(chunks, old, known, config, compact, progress, encoder)
+        spool = TokenSpool(out, len(chunks))
+        vectors, vocabulary, encoded = _encode(chunks, old, known, config, compact, progress, encoder, spool)
         manifest = {
             "format_version": FORMAT_VERSION,
             "encoder": asdict(source) | {"dimension": int(vectors.shape[1])},
@@ -91,12 +94,13 @@ def build_index(
             "counts": {
                 "articles": len(corpus.articles),
                 "chunks": len(chunks),
-                "tokens": len(tokens.ids),
+                "tokens": spool.tokens,
                 "words": sum(c.words for c in chunks),
             },
         }
         texts = [passage_text(c) for c in chunks]
-        write_index(out, manifest, corpus.articles, chunks, vectors, texts, tokens, writer)
+        save_tokens = partial(spool.save, vocabulary=vocabulary)
+        write_index(out, manifest, corpus.articles, chunks, vectors, texts, save_tokens, writer)
     return _report(corpus, chunks, old, encoded=encoded, written=True)
 
 
@@ -123,36 +127,39 @@ def _encode(
     compact: bool,
     progress: Progress | None,
     encoder: Encoder | None,
-) -> tuple[np.ndarray, TokenStore, int]:
-    """Vectors and tokens in chunk order, taken from `old` where the same text was encoded."""
+    spool: TokenSpool,
+) -> tuple[np.ndarray, int, int]:
+    """Vectors in chunk order, the size of the vocabulary, and how many texts were encoded; what `old` has of the same
+    text is taken from there. The tokens go to `spool`.
+    """
     passages = [passage_text(chunk) for chunk in chunks]
     fresh: dict[str, list[int]] = {}  # a text that several chunks share is encoded once
     for i, passage in enumerate(passages):
         if passage not in known:
             fresh.setdefault(passage, []).append(i)
-    vectors: dict[int, np.ndarray] = {}
-    tokens: dict[int, QuantisedTokens] = {}
-    vocabulary = 0
-    if old and known:
-        old_vectors, vocabulary = old.vectors, len(old.tokens.idf)
-        for i, passage in enumerate(passages):
-            if (j := known.get(passage)) is not None:
-                vectors[i], kept = old_vectors[j], old.tokens.chunk(j)
-                tokens[i] = kept.compacted() if compact else kept
     if fresh:
         encoder = encoder or load_passage_encoder(config.encoder)
+    reused = old if known else None
+    dimension = encoder.dimension if fresh and encoder else reused.vectors.shape[1] if reused else 0
+    vectors = np.empty((len(chunks), dimension), dtype=np.float32)
+    vocabulary = 0
+    if reused:
+        old_vectors, vocabulary = reused.vectors, len(reused.tokens.idf)
+        for i, passage in enumerate(passages):
+            if (j := known.get(passage)) is not None:
+                kept = reused.tokens.chunk(j)
+                vectors[i] = old_vectors[j]
+                spool.add([i], kept.compacted() if compact else kept)
+    if fresh and encoder:
         light = encoder.light_tokens()
         vocabulary = len(light)
         texts = list(fresh)
         report = (lambda done: progress(done, len(fresh))) if progress else None
         for n, row in encoder.encode_passages(texts, config.max_tokens, report):
             stored = QuantisedTokens.of(row, light) if config.token_vectors else QuantisedTokens.without_vectors(row)
-            stored = stored.compacted() if compact else stored
-            for i in fresh[texts[n]]:
-                vectors[i], tokens[i] = row.vector, stored
-    order = range(len(chunks))
-    store = TokenStore.build((tokens[i] for i in order), vocabulary)
-    return np.stack([vectors[i] for i in order]).astype(np.float32), store, len(fresh)
+            vectors[fresh[texts[n]]] = row.vector
+            spool.add(fresh[texts[n]], stored.compacted() if compact else stored)
+    return vectors, vocabulary, len(fresh)
 
 
 def _corpus_hash(corpus: Corpus) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import weakref
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -47,19 +47,11 @@ class TokenStore:
         self._file = _FileRows(codes) if isinstance(codes, np.memmap) else None
 
     @classmethod
-    def build(cls, chunks: Iterable[QuantisedTokens], vocabulary: int) -> TokenStore:
-        """Join the tokens of all chunks, in order."""
-        parts = list(chunks)
-        ids = np.concatenate([p.ids for p in parts])
-        idf = inverse_document_frequency(ids, _offsets([len(p.ids) for p in parts]), vocabulary)
-        return cls.of(parts, idf)
-
-    @classmethod
     def of(cls, chunks: Sequence[QuantisedTokens], idf: np.ndarray) -> TokenStore:
         """The tokens of a few chunks with the weights of a whole corpus."""
         codes, scales = (np.concatenate([getattr(c, name) for c in chunks]) for name in ("codes", "scales"))
         ids = np.concatenate([c.ids for c in chunks])
-        rows, tokens = _offsets([len(c.scales) for c in chunks]), _offsets([len(c.ids) for c in chunks])
+        rows, tokens = offsets_of([len(c.scales) for c in chunks]), offsets_of([len(c.ids) for c in chunks])
         return cls(codes, scales, rows, ids, tokens, idf)
 
     @cached_property
@@ -135,7 +127,7 @@ class TokenStore:
         if not len(chosen):
             return np.zeros((0, len(query.token_ids)), dtype=np.float32)
         starts, stops = self.offsets[chosen], self.offsets[chosen + 1]
-        bounds = _offsets(stops - starts)[:-1]
+        bounds = offsets_of(stops - starts)[:-1]
         return np.maximum.reduceat(self._cosines(query, starts, stops), bounds, axis=0)
 
     def best_rows(self, query: Encoded, chunk: int) -> tuple[np.ndarray, np.ndarray]:
@@ -251,7 +243,8 @@ def inverse_document_frequency(ids: np.ndarray, offsets: np.ndarray, vocabulary:
     return idf
 
 
-def _offsets(counts: Sequence[int] | np.ndarray) -> np.ndarray:
+def offsets_of(counts: Sequence[int] | np.ndarray) -> np.ndarray:
+    """(n + 1,) where each of `counts` (n,) parts begins when they stand one after another, and where the last ends."""
     return np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
 
 

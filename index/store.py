@@ -17,7 +17,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -77,11 +77,11 @@ def write_index(
     chunks: Sequence[Chunk],
     vectors: np.ndarray,
     texts: Sequence[str],
-    tokens: TokenStore,
+    save_tokens: Callable[[Path], None],
     writer: StoreWriter,
 ) -> dict[str, Any]:
-    """Write a version and make it current; `vectors` (n, d) and `texts`, what BM25 reads, go by chunk. Returns the
-    manifest.
+    """Write a version and make it current; `vectors` (n, d) and `texts`, what BM25 reads, go by chunk; `save_tokens`
+    writes what `TokenStore.load` reads. Returns the manifest.
     """
     root.mkdir(parents=True, exist_ok=True)
     scratch = root / f".tmp-{os.getpid()}"
@@ -90,7 +90,7 @@ def write_index(
     try:
         write_articles(scratch, articles)
         store = writer.place | writer.write(scratch, articles, chunks, vectors, texts)
-        tokens.save(scratch)
+        save_tokens(scratch)
         manifest = manifest | {"store": store, "files": _file_table(scratch)}
         (scratch / MANIFEST).write_text(json.dumps(manifest, indent=1, ensure_ascii=False), encoding="utf-8")
         name = _version_name((scratch / MANIFEST).read_bytes())
