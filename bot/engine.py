@@ -14,6 +14,7 @@ from typing import Protocol
 from bot.asked import asked, holds
 from bot.evidence import Evidence
 from bot.lists import Listing, best_list, questions_asked, wants_list, wants_questions
+from index.lexical import stems
 from ingest.errors import PinciteError
 
 _MARKERS = r"\s*\[\d+(?:\s*,\s*\d+)*\]"  # a model's own citations, [2] or [1, 3]: the pipeline makes real ones
@@ -26,6 +27,7 @@ _PRONOUN = re.compile(r"(?:it|this|they|these|those|that|he|she|such)\b(?!['’]
 _FITTING = 0.05  # added to the score of evidence that holds the kind of thing asked for
 _FOCUS = 0.82  # share of the best score that a further sentence must reach
 _SHORT_ITEM = 6  # words of a list item that says little without its neighbours
+_LABEL = re.compile(r"(?:[-*•]\s+)?([^\W\d][\w \-/()&]{0,40}):\s")
 _BULLET = re.compile(r"^(?:[-*•]|\d{1,2}[.)])\s+")
 
 
@@ -75,7 +77,8 @@ class ExtractiveEngine:
             for e in evidence
             if whole or not e.aside or e.place in fitting
         ]
-        chosen = completed(choose(pool, self.max_words), evidence, self.max_words)
+        chosen = balanced(choose(pool, self.max_words), question, pool, self.max_words)
+        chosen = completed(chosen, evidence, self.max_words)
         told: set[int] = set()
         for piece in chosen:
             parts: tuple[Evidence, ...] = (piece,)
@@ -154,6 +157,37 @@ def choose(evidence: Sequence[Evidence], max_words: int) -> list[Evidence]:
         seen.append(bag)
         words += piece.words
     return sorted(chosen, key=lambda e: e.place)
+
+
+def balanced(chosen: Sequence[Evidence], question: str, evidence: Sequence[Evidence], max_words: int) -> list[Evidence]:
+    """The chosen evidence in reading order, with the item labelled by another thing that the question names beside one
+    labelled by the first: "Boosting: ..." beside "Bagging: ...". What scores least gives way to it.
+    """
+    named = set(stems(question))
+    kept = {e.place: e for e in chosen}
+    labels = {e.place: _label(e) for e in evidence}
+    told = {labels[e.place] for e in chosen}
+    pairs: set[int] = set()
+    for piece in chosen:
+        if not labels[piece.place] or not labels[piece.place] <= named:
+            continue
+        for other in evidence:
+            label = labels[other.place]
+            beside = other.chunk is piece.chunk and other.indent == piece.indent
+            if label and label <= named and label not in told and beside:
+                kept[other.place] = other
+                told.add(label)
+                pairs |= {piece.place, other.place}
+    spare = sorted((e for e in chosen if e.place not in pairs), key=lambda e: e.score)
+    while pairs and spare and sum(e.words for e in kept.values()) > max_words:
+        del kept[spare.pop(0).place]
+    return [kept[place] for place in sorted(kept)]
+
+
+def _label(piece: Evidence) -> frozenset[str]:
+    """The stems of what stands before the colon of a labelled item; nothing for other evidence."""
+    match = _LABEL.match(piece.clean) if piece.item and not piece.row and not piece.leads else None
+    return frozenset(stems(match.group(1))) if match else frozenset()
 
 
 def completed(chosen: Sequence[Evidence], evidence: Sequence[Evidence], max_words: int) -> list[Evidence]:

@@ -72,6 +72,12 @@ def test_answers_hold_what_the_articles_say(pipeline: Pipeline) -> None:
         assert fact in pipeline.ask(question, ExtractiveEngine()).answer
 
 
+def test_a_comparison_quotes_what_stands_under_either_label(pipeline: Pipeline) -> None:
+    answer = pipeline.ask("What is the difference between bagging and boosting?", ExtractiveEngine()).answer
+    assert "Bagging: Builds multiple models independently" in answer
+    assert "Boosting: Builds models sequentially" in answer
+
+
 def test_far_away_questions_are_refused(pipeline: Pipeline, questions: list[Question], texts: dict[str, str]) -> None:
     asked = [q for q in questions if q.type == "out_of_domain"]
     far = 0
