@@ -189,9 +189,13 @@ def _connect_conversations(
             _listed(listed, conversation),
         )
 
+    timer = gr.Timer(1.0, active=False)  # while the index loads: later it could bring back what is no longer shown
+
     def restore(listed: Any, record: Any) -> Outputs:
+        loading = gr.Timer(active=service.pipeline is None)
         conversation, _problem = _read(record)
-        return *whole(conversation, listed), _articles(service), frame.status(service.state, service.failed)
+        shown = frame.status(service.state, service.failed)
+        return *whole(conversation, listed), _articles(service), shown, loading
 
     async def load(request: gr.Request, event: gr.EventData, listed: Any) -> Outputs:
         await answers.leave(str(request.session_hash))
@@ -218,7 +222,7 @@ def _connect_conversations(
         turns = [(turn.question, turn.answer) for turn in conversation.turns]
         return {"name": "conversation.md", "text": export.conversation_markdown(conversation.title, turns)}
 
-    page.load(restore, [talk.listed, talk.stored], [*renewed, talk.articles, status], js=_RESTORE, **QUIET)
+    page.load(restore, [talk.listed, talk.stored], [*renewed, talk.articles, status, timer], js=_RESTORE, **QUIET)
     events.option_select(load, talk.listed, renewed, js=_LIST, **QUIET)
     events.undo(begin, talk.listed, renewed, js=_LIST, **QUIET)
     events.delete(delete, talk.conversation, renewed, **QUIET)
@@ -232,7 +236,6 @@ def _connect_conversations(
         past, sources = past_html(service, conversation), sources_html(service, conversation)
         return shown, gr.Timer(active=False), _articles(service), past, sources
 
-    timer = gr.Timer(1.0)
     timer.tick(tick, talk.conversation, [status, timer, talk.articles, shown[0], shown[3]], **QUIET)
 
 
