@@ -35,7 +35,23 @@ _CENTURY = frozenset(("century", "centuries"))
 _SHARES = {"half": 0.5, "halves": 0.5, "quarter": 0.25, "quarters": 0.25, "thirds": 1 / 3, "fifths": 0.2}
 _SUFFIXES = {"k": 1e3, "m": 1e6, "mn": 1e6, "b": 1e9, "bn": 1e9}
 _LOOSE = frozenset(
-    _numbered("about around roughly approximately nearly almost over some than under circa exceeding beyond least most")
+    (
+        "about",
+        "around",
+        "roughly",
+        "approximately",
+        "nearly",
+        "almost",
+        "over",
+        "some",
+        "than",
+        "under",
+        "circa",
+        "exceeding",
+        "beyond",
+        "least",
+        "most",
+    )
 )
 # unit -> (what it measures, how many of the measure's own unit)
 _UNITS = {

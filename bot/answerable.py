@@ -38,7 +38,7 @@ _PROPOSITION = re.compile(  # a question that asks whether something is so
 _ABOUT_TEXTS = frozenset(
     stems(
         "article guide section page text author blog post example mention end according question answer list name "
-        "document tell show explain describe whom whose both option idea according kind type sort significance "
+        "document tell show explain describe whom whose both option idea kind type sort significance "
         "importance impact effect consequence respond response reaction role purpose fact happen emphasize address "
         "goes mean step"
     )

@@ -30,7 +30,7 @@ _EVERYDAY = (
     "Which bird sings at night?",
     "How do I paint a wooden fence?",
     "Can you tell me a bedtime story about dragons?",
-    "How many moons does Jupiter have?",
+    "How many islands belong to Greece?",
     "What is a good present for a seven year old child?",
     "How do I treat a sunburn?",
     "Which language is spoken in Brazil?",

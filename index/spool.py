@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from index.late import QuantisedTokens, TokenStore, inverse_document_frequency, offsets_of
+from index.late import QuantisedTokens, inverse_document_frequency, offsets_of
 from ingest.errors import StoreError
 
 _COPIED = 4 << 20  # bytes copied at once, about
@@ -59,20 +59,20 @@ class TokenSpool:
 
     def save(self, folder: Path, vocabulary: int) -> None:
         """Write what `TokenStore.load` reads, the same bytes as `TokenStore.save`."""
-        ids, rows = np.concatenate(self._ids), offsets_of([len(s) for s in self._scales])
-        id_offsets = offsets_of([len(i) for i in self._ids])
-        TokenStore(
-            np.zeros((0, self._width), self._dtype),
-            np.concatenate(self._scales),
-            rows,
-            ids,
-            id_offsets,
-            inverse_document_frequency(ids, id_offsets, vocabulary),
-        ).save(folder)
-        self._copy(folder / "tokens_codes.npy", int(rows[-1]))
+        ids, id_offsets = np.concatenate(self._ids), offsets_of([len(i) for i in self._ids])
+        arrays = {
+            "scales": np.concatenate(self._scales),
+            "offsets": offsets_of([len(s) for s in self._scales]),
+            "ids": ids,
+            "id_offsets": id_offsets,
+            "idf": inverse_document_frequency(ids, id_offsets, vocabulary),
+        }
+        for name, array in arrays.items():
+            np.save(folder / f"tokens_{name}.npy", array, allow_pickle=False)
+        self._copy(folder / "tokens_codes.npy", int(arrays["offsets"][-1]))
 
     def _copy(self, path: Path, rows: int) -> None:
-        """Replace the array in `path` by all codes, in the order of the chunks."""
+        """Write all codes as one array, in the order of the chunks."""
         self._file.flush()
         header = {"descr": np.lib.format.dtype_to_descr(self._dtype), "fortran_order": False}
         with open(path, "wb") as out:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import json
+import threading
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from typing import Any
@@ -42,20 +43,24 @@ class _Callers:
     def __init__(self, page: gr.Blocks) -> None:
         self._page = page
         self._sessions: deque[str] = deque()
+        self._lock = threading.Lock()
 
     def add(self, session: str) -> None:
         """Remember one more, and close the oldest beyond `_CALLERS`."""
-        self._sessions.append(session)
-        while len(self._sessions) > _CALLERS:
-            oldest = self._sessions.popleft()
-            if oldest in self._sessions:
-                continue
-            sessions, events = self._page.state_holder, self._page._queue.pending_event_ids_session
-            with sessions.lock:
-                sessions.session_data.pop(oldest, None)
-                sessions.time_last_used.pop(oldest, None)
-            if not events.get(oldest):
-                events.pop(oldest, None)
+        with self._lock:
+            self._sessions.append(session)
+            while len(self._sessions) > _CALLERS:
+                oldest = self._sessions.popleft()
+                if oldest not in self._sessions:
+                    self._close(oldest)
+
+    def _close(self, session: str) -> None:
+        sessions, events = self._page.state_holder, self._page._queue.pending_event_ids_session
+        with sessions.lock:
+            sessions.session_data.pop(session, None)
+            sessions.time_last_used.pop(session, None)
+        if not events.get(session):
+            events.pop(session, None)
 
 
 def app_settings(page: gr.Blocks, service: Service, login: tuple[str, str] | None = None) -> dict[str, Any]:
