@@ -9,6 +9,7 @@ question names.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 
 import numpy as np
@@ -44,11 +45,14 @@ _ABOUT_TEXTS = frozenset(
     )
 )
 _WORD = re.compile(r"[^\W\d_][\w'’-]*")
+_PROPER = re.compile(r"(?<=[a-z,] )[A-Z][\w-]+|\b[A-Za-z][a-z]*[A-Z][\w-]*")  # capitals not owed to the place
+_OFTEN = 2  # times
 
 
 def lower_case_words(texts: Iterable[str]) -> frozenset[str]:
-    """The words that the texts write in lower case somewhere, so that they are no names."""
-    return frozenset(w for text in texts for w in _WORD.findall(text) if w[0].islower())
+    """The words, and parts of hyphenated ones, that the texts write in lower case somewhere: they are no names."""
+    words = {w for text in texts for w in _WORD.findall(text) if w[0].islower()}
+    return frozenset(words | {part for w in words if "-" in w for part in w.split("-")})
 
 
 def title_names(titles: Iterable[str], common: Collection[str]) -> frozenset[str]:
@@ -62,14 +66,25 @@ def title_names(titles: Iterable[str], common: Collection[str]) -> frozenset[str
     return frozenset(s for s, n in counts.items() if s not in usual and n <= max(1, len(titles) // 2))
 
 
+def proper_names(texts: Iterable[str], common: Collection[str]) -> frozenset[str]:
+    """Stems of the words that the texts write with a capital within sentences or within the word, twice at least, and
+    that are not `common`: somebody who types in lower case means them all the same.
+    """
+    usual = set(stems(" ".join(common)))
+    counts = Counter(word for text in texts for word in _PROPER.findall(text))
+    often = " ".join(word for word, count in counts.items() if count >= _OFTEN and word.lower() not in common)
+    return frozenset(stems(often)) - usual
+
+
 class Answerability:
     """Judges what was retrieved from one index. Nothing changes after construction; safe to share."""
 
     def __init__(self, index: Index, words: QueryWords) -> None:
         self._store, self._words = index.tokens, words
         articles = index.articles.values()
-        self._common = lower_case_words(a.text[a.start : a.end] for a in articles)
-        self._names = title_names([a.title for a in articles], self._common)
+        texts = [a.text[a.start : a.end] for a in articles]
+        self._common = lower_case_words(texts)
+        self._names = title_names([a.title for a in articles], self._common) | proper_names(texts, self._common)
 
     def score(self, question: str, query: Encoded, evidence: Sequence[Evidence]) -> float:
         """How far the evidence holds what is asked for, in 0..1; 1 when nothing speaks against it.

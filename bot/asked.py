@@ -46,13 +46,13 @@ _KINDS: dict[str, tuple[str, str]] = {
         rf"(?:\b(?:{_LABEL})\s?#?|^\s*){{of}}\b",
     ),
     "money": (
-        r"\bhow much\b.*\b(?:earns?|pays?|paid|costs?|makes?|charges?|salary|spend)\b|\bhow expensive\b|"
+        r"(?<!\bby )\bhow much\b.*\b(?:earns?|pays?|paid|costs?|makes?|charges?|salary|spend)\b|\bhow expensive\b|"
         r"\b(?:what|which|how)\b.*\b(?:salary|salaries|wages?|compensation|earns?|stipend|tuition)\b|"
-        r"\bwhat (?:does|do|did|is|are)\b.*\b(?:pays?|paid|charges?|price of|fee|cost of|costs?)\b(?! function)",
+        r"\bwhat(?:'s| (?:does|do|did|is|are))\b.*\b(?:pays?|paid|charges?|price of|fee|cost of|costs?)\b(?! function)",
         r"[$€£₹¥]\s?\d|\b\d[\d,.]*\s?k\b|\b\d[\d,.]*\s?(?:usd|eur|gbp|inr|dollars|euros|pounds|lakhs?|cents)\b",
     ),
     "duration": (
-        rf"\bhow long (?!should|must|can|is the|are the)|\bhow (?:many|much) (?:{_TIME}|time)\b",
+        rf"\bhow long (?!should|must|can|is the|are the)|\bhow (?:many|much) (?:{_TIME}|time)\b|\bhow soon\b",
         rf"\b{_NUMBER}(?:\s?(?:-|to|or|and)\s?{_NUMBER})?[\s-]?\+?(?:more |full |business )?{_TIME}\b|"
         rf"\b(?:than|for|about|within|almost|nearly|over|under|after) an? {_TIME}\b|\bsince (?:the )?\d{{4}}|"
         r"\b(?:decades?|centur(?:y|ies))\b",
@@ -103,7 +103,7 @@ _KINDS: dict[str, tuple[str, str]] = {
         r"(?=\w*[^\WA-Z])[A-Z][\w’'-]+\.? (?:[A-Z]\. )?(?:de |van |von |bin )?(?=\w*[^\WA-Z])[A-Z][\w’'-]+)",
     ),
     "someone": (
-        r"^who (?:(?:at|in|from|on|of) \w+ )?(?!used\b|need)(?:\w+(?:ed|ght|ilt|ew)|led|won|made|began|ran)\b",
+        r"^who (?:(?:at|in|from|on|of) \w+ )?(?!used\b|need)(?:\w+(?:ed|ght|ilt|ew)|led|won|made|began|ran|came)\b",
         r"(?-i:\b(?=\w*[^\WA-Z])[A-Z][\w’'-]+)",
     ),
     "expansion": (
@@ -157,7 +157,7 @@ def asked(question: str) -> tuple[Asked, ...]:
 
 def holds(text: str, wanted: Asked, question: str = "", common: Collection[str] = frozenset()) -> bool:
     """Whether the text holds a thing of the wanted kind. A name that the `question` itself has is not one asked for,
-    nor are words that the corpus also writes in lower case (`common`) a name.
+    nor is a person whose name has a word of it; words that the corpus also writes in lower case (`common`) are no name.
     """
     plain = fold(text)
     if wanted.kind == "count":
@@ -172,7 +172,10 @@ def holds(text: str, wanted: Asked, question: str = "", common: Collection[str] 
     if wanted.kind not in _NAMES:
         return any(True for _ in found)
     asked_about = set(stems(question))
-    return any(set(stems(m.group())) - asked_about and not _in_lower_case(m.group(), common) for m in found)
+    names = [m.group() for m in found if not _in_lower_case(m.group(), common)]
+    if wanted.kind == "person":  # "Hugging Face Hub" is nobody who founded Hugging Face
+        return any(not set(stems(name)) & asked_about for name in names)
+    return any(set(stems(name)) - asked_about for name in names)
 
 
 def _in_lower_case(name: str, common: Collection[str]) -> bool:

@@ -24,6 +24,7 @@ _END = re.compile(  # after a sentence, its closing quote and its markers; not a
 )
 _ABOUT_ASIDES = re.compile(r"\b(?:asked?|asks|interviewers?|tips?|webinar|register|sign up|help)\b", re.IGNORECASE)
 _PRONOUN = re.compile(r"(?:it|this|they|these|those|that|he|she|such)\b(?!['’]?s (?:a|an|the)\b)", re.IGNORECASE)
+_BACKWARD = re.compile(r"\b(?:both|the (?:former|latter))[.!]?$", re.IGNORECASE)
 _FITTING = 0.05  # added to the score of evidence that holds the kind of thing asked for
 _FOCUS = 0.82  # share of the best score that a further sentence must reach
 _SHORT_ITEM = 6  # words of a list item that says little without its neighbours
@@ -240,9 +241,9 @@ def _introduces(lead: Evidence, piece: Evidence) -> bool:
 
 
 def _refers_to(before: Evidence, piece: Evidence) -> bool:
-    """Whether the piece opens with a pronoun, so that it says little without the sentence before it."""
+    """Whether the piece opens with a pronoun or ends with "both", so that it says little without the one before it."""
     same = before.chunk.chunk_id == piece.chunk.chunk_id and not before.heading and not before.leads
-    return same and not piece.item and bool(_PRONOUN.match(piece.clean))
+    return same and not piece.item and bool(_PRONOUN.match(piece.clean) or _BACKWARD.search(piece.clean))
 
 
 def make_engine(spec: str) -> Engine:

@@ -27,7 +27,7 @@ from ingest.text import fold
 # same to the last bit whatever else is encoded, so that an index built piece by piece is the one built at once.
 _TOKENS_A_BATCH = {"cpu": 1, "cuda": 65_536}
 _STEP = 16  # lengths are rounded up to multiples of it: torch keeps compiled kernels for every shape it has seen
-_TEXTS_AT_ONCE = 4096  # tokenized together
+_TEXTS_AT_ONCE = 512  # tokenized together; the tokenizer takes 20 kB for each meanwhile
 _AHEAD = 4  # batches a core that may wait for their turn, or for whoever takes their vectors
 
 

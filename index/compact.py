@@ -43,19 +43,19 @@ def restored(codes: np.ndarray) -> np.ndarray:
 
 
 def rotated(rows: np.ndarray) -> np.ndarray:
-    """(t, d) float32 rows after the rotation, filled up with zeros to a multiple of 4 coordinates."""
-    turned = rows @ _rotation(rows.shape[1])
+    """(t, d) float32 rows after the rotation, filled up with zeros to a multiple of 4 coordinates: signs that look
+    random, then a cosine transform (DCT-II), row by row, so that a row's result depends on nothing else.
+    """
+    from scipy.fft import dct
+
+    turned = dct(rows * _signs(rows.shape[1]), norm="ortho", axis=1)
     filled: np.ndarray = np.pad(turned, ((0, 0), (0, -rows.shape[1] % _A_BYTE)))
     return filled
 
 
 @lru_cache(maxsize=2)
-def _rotation(dimension: int) -> np.ndarray:
-    """(d, d) float32 orthogonal: signs that look random, then a cosine transform (DCT-II)."""
+def _signs(dimension: int) -> np.ndarray:
+    """(d,) float32, each 1 or -1."""
     bits = np.frombuffer(hashlib.shake_128(b"rotation").digest(compact_width(2 * dimension)), dtype=np.uint8)
-    signs = np.unpackbits(bits)[:dimension] * 2.0 - 1.0
-    at = np.arange(dimension)
-    waves = np.sqrt(2.0 / dimension) * np.cos(np.pi / dimension * (at[:, None] + 0.5) * at)
-    waves[:, 0] /= np.sqrt(2.0)
-    turned: np.ndarray = (signs[:, None] * waves).astype(np.float32)
-    return turned
+    signs: np.ndarray = (np.unpackbits(bits)[:dimension] * 2.0 - 1.0).astype(np.float32)
+    return signs

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import pairwise
@@ -60,12 +61,14 @@ class Lexical:
     def build(cls, texts: Sequence[str], language: str = ENGLISH) -> Lexical:
         """Index the texts in order (k1 = 1.5, b = 0.75)."""
         met: dict[str, int] = {}  # in the order of the texts; terms are numbered in that of the alphabet
-        tokens = [[met.setdefault(w, len(met)) for w in stems(text, language)] for text in texts]
+        tokens = [array("i", [met.setdefault(w, len(met)) for w in stems(text, language)]) for text in texts]
         vocabulary = {word: n for n, word in enumerate(sorted(met))}
         term = [vocabulary[w] for w in met]
+        for k, numbers in enumerate(tokens):
+            tokens[k] = array("i", [term[n] for n in numbers])
         vocabulary.setdefault("", len(vocabulary))  # never empty, and bm25s keeps "" for "no token"
         model = bm25s.BM25(k1=1.5, b=0.75, method="lucene")
-        model.index(([[term[n] for n in t] for t in tokens], vocabulary), show_progress=False)
+        model.index((tokens, vocabulary), show_progress=False)
         return cls(model, language)
 
     def save(self, folder: Path) -> None:

@@ -78,6 +78,12 @@ def test_a_comparison_quotes_what_stands_under_either_label(pipeline: Pipeline) 
     assert "Boosting: Builds models sequentially" in answer
 
 
+def test_a_sentence_that_ends_with_both_brings_along_the_one_before_it(pipeline: Pipeline) -> None:
+    for question in ("What does LinkedIn care about?", "Does LinkedIn care about connection quality or growth?"):
+        before, both, _after = pipeline.ask(question, ExtractiveEngine()).answer.partition("likely cares about both")
+        assert both and "connection quality or platform growth" in before
+
+
 def test_far_away_questions_are_refused(pipeline: Pipeline, questions: list[Question], texts: dict[str, str]) -> None:
     asked = [q for q in questions if q.type == "out_of_domain"]
     far = 0
