@@ -33,7 +33,6 @@ from index.retrieve import Retriever
 from ingest.errors import PinciteError
 
 _LEAST_CHARACTERS = 500
-_LARGE = 50  # MB
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +78,7 @@ def build_speed(scratch: Path, megabytes: float = 0, rounds: int = 3) -> dict[st
         "seconds": f"{one.wall:.1f} against {two.wall:.1f}",
         "peak memory, MiB": f"{one.memory:.0f} against {two.memory:.0f}",
     }
-    if megabytes:
-        minutes = (cost.wall / 60 * _LARGE * 1e6 / size for cost in (one, two))
-        figures[f"minutes for {_LARGE} MB at this rate (calculated)"] = " against ".join(f"{m:.0f}" for m in minutes)
-    else:
+    if not megabytes:
         dev = read_questions(DEFAULT_QUESTIONS, judged=True, split="dev")
         result = evaluate(retriever, dev, ["full"])
         figures["recall@5 of the index, dev half"] = round(result["modes"]["full"]["recall@5"]["mean"], 3)

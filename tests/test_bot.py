@@ -84,6 +84,11 @@ def test_a_sentence_that_ends_with_both_brings_along_the_one_before_it(pipeline:
         assert both and "connection quality or platform growth" in before
 
 
+def test_advertising_is_no_advice(pipeline: Pipeline) -> None:
+    answer = pipeline.ask("How should I prepare for Deloitte's interview?", ExtractiveEngine())
+    assert answer.sentences and not any("Join InterviewNode" in s.text for s in answer.sentences)
+
+
 def test_far_away_questions_are_refused(pipeline: Pipeline, questions: list[Question], texts: dict[str, str]) -> None:
     asked = [q for q in questions if q.type == "out_of_domain"]
     far = 0
