@@ -29,6 +29,7 @@ _HEADING_WORDS = 18
 _LARGER = 1.12  # times the size of most text: a heading
 _SAME = 1.06  # sizes within this factor are one
 _RANKS = 4
+_LARGEST = 1_000_000  # points, of a page's side: PDFium takes time and memory for each
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +79,11 @@ def _lines(document: Any) -> Iterator[_Line]:
     total = 0
     for number in range(len(document)):
         page = document[number]
+        width, height = map(float, page.get_size())
+        if not max(width, height) <= _LARGEST:
+            size = f"{width:,.0f} by {height:,.0f} points"
+            raise CorpusError(f"page {number + 1} measures {size}, at most {_LARGEST:,} are read")
         text_page = page.get_textpage()
-        height = float(page.get_height())
         for first, units in _line_units(text_page):
             total += len(units)
             if total > MAX_TEXT:

@@ -104,6 +104,13 @@ def test_what_the_long_run_found_stays_fixed(tmp_path: Path) -> None:
     assert [a.text.split("\n")[0] for a in read_file(tmp_path / "x.pdf", "x.pdf")] == ["The annual report"]
 
 
+def test_a_page_as_wide_as_a_town_is_refused_in_one_line(tmp_path: Path) -> None:
+    data = make_pdf([[Type(50, 800, "A heading")]]).replace(b"/MediaBox [0 0 595", b"/MediaBox [0 0 595000000")
+    (tmp_path / "wide.pdf").write_bytes(data)
+    with pytest.raises(CorpusError, match="page 1 measures 595,000,000 by 842 points"):
+        read_file(tmp_path / "wide.pdf", "wide.pdf")
+
+
 SHAPES: dict[str, str] = {
     "abbreviations": "e.g. " * 40_000,
     "initials": "A. " * 60_000,
