@@ -259,8 +259,8 @@ class SentenceEncoder:
         self, texts: Sequence[str], max_tokens: int, progress: Callable[[int], None] | None = None
     ) -> Iterator[tuple[int, Encoded]]:
         """See `Encoder`. A text is padded to a width of its own (`_width`), never to its neighbours', so that little
-        is spent on padding, and on a CPU its vectors are the same to the last bit whatever is encoded with it: an
-        index that was updated equals one built afresh.
+        is spent on padding, and its vectors do not depend on what is encoded with it but for the last bit, which
+        some processors compute otherwise for one row than for several (`BertEncoder` has the same bits always).
         """
         folded = [self._passage_prompt + fold(text) for text in texts]
         size = 256 if self.device.startswith("cuda") else 32
