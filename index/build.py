@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from index.config import FORMAT_VERSION, IndexConfig, StoreConfig
-from index.encode import Encoder, find_model, load_encoder, load_passage_encoder, passage_text
+from index.encode import Encoder, find_model, load_passage_encoder, passage_text
 from index.late import QuantisedTokens
 from index.spool import TokenSpool
 from index.store import Index, build_lock, open_index, read_manifest, write_index
@@ -64,7 +64,7 @@ def build_index(
     with build_lock(out):
         source = encoder.source if encoder else find_model(config.encoder)
         if source.origin == "hub" and source.path == source.name:  # not downloaded yet, so its weights are unknown
-            encoder = load_encoder(config.encoder)
+            encoder = load_passage_encoder(config.encoder)
             source = encoder.source
         identity = f"{source.name}|{source.weights_sha256}|{config.max_tokens}|{config.token_vectors}"
         writer = store_writer(out, chosen_store(store, _present_store(out)), config)

@@ -170,7 +170,9 @@ def load_passage_encoder(name: str = DEFAULT_ENCODER, device: str | None = None)
         if is_plain_bert(Path(source.path)):
             device = device or default_device()
             return BertEncoder(source, device, best_precision(device))
-    return load_encoder(name, device)
+    encoder = load_encoder(name, device)
+    encoder.alone = True
+    return encoder
 
 
 def load_reranker(name: str, device: str | None = None) -> Reranker:
@@ -235,10 +237,11 @@ def default_device() -> str:
 
 
 class SentenceEncoder:
-    """The `Encoder` over a sentence-transformers model."""
+    """The `Encoder` over a sentence-transformers model; `alone`: no batches of texts on a CPU, as builds need it."""
 
     def __init__(self, model: SentenceTransformer, source: ModelSource) -> None:
         self.model = model
+        self.alone = False
         self.source = source
         self.dimension = int(model.get_embedding_dimension() or 0)
         self._lock = threading.Lock()  # fast tokenizers must not be used from two threads at once
@@ -259,11 +262,11 @@ class SentenceEncoder:
         self, texts: Sequence[str], max_tokens: int, progress: Callable[[int], None] | None = None
     ) -> Iterator[tuple[int, Encoded]]:
         """See `Encoder`. A text is padded to a width of its own (`_width`), never to its neighbours', so that little
-        is spent on padding, and its vectors do not depend on what is encoded with it but for the last bit, which
-        some processors compute otherwise for one row than for several (`BertEncoder` has the same bits always).
+        is spent on padding. With `alone` its vectors are the same to the last bit whatever is encoded with it, so that
+        an index that was updated equals one built afresh; some processors compute that bit otherwise in a batch.
         """
         folded = [self._passage_prompt + fold(text) for text in texts]
-        size = 256 if self.device.startswith("cuda") else 32
+        size = 256 if self.device.startswith("cuda") else 1 if self.alone else 32
         done = 0
         for at in range(0, len(folded), _SLAB):
             slab = range(at, min(at + _SLAB, len(folded)))

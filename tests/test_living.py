@@ -49,10 +49,14 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return builder.tiny_encoder(tmp_path_factory.mktemp("tiny"))
 
 
-@pytest.fixture(scope="module")
-def build_encoder() -> Encoder:
-    """What `index build` encodes with: no text's vectors depend on another's, to the last bit."""
-    return load_passage_encoder()
+@pytest.fixture(scope="module", params=["packaged", "another"])
+def build_encoder(request: pytest.FixtureRequest) -> Encoder:
+    """What `index build` encodes with, for the packaged encoder and for one that is no plain BERT."""
+    if request.param == "packaged":
+        return load_passage_encoder()
+    encoder = load_encoder()
+    encoder.alone = True
+    return encoder
 
 
 @pytest.fixture
