@@ -16,6 +16,7 @@ import numpy as np
 
 from bot.asked import Asked, asked, holds
 from bot.evidence import Evidence
+from bot.layout import announces, surroundings
 from bot.nearness import QueryWords
 from bot.words import rarity
 from index.encode import Encoded
@@ -24,7 +25,7 @@ from index.store import Index
 from ingest.text import fold
 
 ANSWERS = 0.8  # `answer_score` at or above which the evidence counts as an answer
-_SAME_QUESTION = 0.65  # coverage of the query by a question of the source that asks the same
+_ANNOUNCED = 0.55  # coverage of the query by a question or a label of the source that has nothing below it
 _BOUND = 0.6  # coverage of the rest of the question where a name stands, relative to the best place anywhere
 _SHORT_QUERY, _FAR, _WEIGHTY = 8, 0.36, 0.08  # content words; cosine; share of the query's weight
 _FOREIGN_FAR = 0.42  # the cosine for a word that the corpus lacks
@@ -34,14 +35,15 @@ _RARE = 0.4  # `rarity` from which a word says something by itself
 _STRANGE_NAME = 0.6  # cosine below which a name that the corpus lacks is nobody it knows
 _PROPOSITION = re.compile(  # a question that asks whether something is so
     r"^(?:(?:so|and|but|ok|okay|well),? )?"
-    r"(?:is|are|was|were|do|does|did|can|could|will|would|should|has|have|had|must)\b"
+    r"(?:is|are|was|were|do|does|did|can|could|will|would|should|has|have|had|must|whether)\b"
 )
+_EACH = re.compile(r"\b(?:both|either|or|versus|vs|compared?|differ\w*|between|each)\b")
 _ABOUT_TEXTS = frozenset(
     stems(
         "article guide section page text author blog post example mention end according question answer list name "
         "document tell show explain describe whom whose both option idea kind type sort significance "
         "importance impact effect consequence respond response reaction role purpose fact happen emphasize address "
-        "goes mean step"
+        "goes mean step told said"
     )
 )
 _WORD = re.compile(r"[^\W\d_][\w'’-]*")
@@ -91,13 +93,13 @@ class Answerability:
 
         What may speak against it: the kind of thing asked for is missing, or stands where the rest of the question
         or its names do not; a subject that no evidence comes near to; names that stand far from the rest of the
-        question; a place that only asks the same question.
+        question, or apart; a place that only asks the same question, or announces what it does not hold.
         """
         if not evidence:
             return 0.0
         weights = self._store.weights(query)
         best = np.array([(e.encoded.tokens @ query.tokens.T).max(axis=0) for e in evidence])
-        around = [_surroundings(evidence, n) for n in range(len(evidence))]
+        around = [surroundings(evidence, n) for n in range(len(evidence))]
         covered = np.array([best[near].max(axis=0) for near in around])
         named = _names(question) | (set(stems(question)) & self._names)
         merely = _merely_asked(question, evidence, best @ weights)
@@ -106,10 +108,13 @@ class Answerability:
         places = covered @ weights
         if not strange and _PROPOSITION.match(fold(question).lower()):
             strange = self._unsaid(query, covered[int(places.argmax())], weights, named)
+            strange = strange or self._apart(question, query, evidence, named)
         wanted = asked(question)
-        places = np.where(self._thin(query, covered, named), 0.0, places / places.max())
+        thin = self._thin(query, covered, named)
+        unmet = bool(named and thin.all())  # to name something finds it, whatever is asked about it
+        places = np.where(thin, 0.0, places / places.max())
         kinds = [self._best_place(kind, evidence, around, places, question, named) for kind in wanted]
-        return min(merely, bound, 0.5 if strange else 1.0, float(np.mean(kinds)) if kinds else 1.0)
+        return min(merely, bound, 0.5 if strange or unmet else 1.0, float(np.mean(kinds)) if kinds else 1.0)
 
     def _binding(
         self,
@@ -179,6 +184,18 @@ class Answerability:
                 return word
         return ""
 
+    def _apart(self, question: str, query: Encoded, evidence: Sequence[Evidence], named: Collection[str]) -> str:
+        """A name of a short question whether something is so that stands in no passage, title included, together with
+        its other names, or an empty string. None where both are asked about, or the one or the other.
+        """
+        if len(self._words.telling(query)) > _SHORT_QUERY or _EACH.search(fold(question).lower()):
+            return ""
+        chunks = {e.chunk.chunk_id: e.chunk for e in evidence}.values()
+        held = [set(named) & set(stems(f"{c.article} {c.section} {c.text}")) for c in chunks]
+        met = set().union(*held)
+        fullest = max(held, key=len)
+        return next(iter(sorted(met - fullest)), "")
+
     def _best_place(
         self,
         kind: Asked,
@@ -190,6 +207,8 @@ class Answerability:
     ) -> float:
         score = 0.0
         for n, piece in enumerate(evidence):
+            if kind.kind == "label" and announces(evidence, n):
+                continue
             text = piece.clean
             if kind.kind in ("label", "expansion"):  # the number of an item, the initials of lines
                 text = piece.text if kind.kind == "label" else piece.chunk.text
@@ -233,39 +252,14 @@ class Answerability:
 
 
 def _merely_asked(question: str, evidence: Sequence[Evidence], own: np.ndarray) -> float:
-    """1, or where a question without an answer covers the query far best, what else covers it relative to that."""
+    """1, or where something that is only announced covers the query far best, what else covers it relative to that."""
     if "question" in set(stems(question)):
         return 1.0
-    unanswered = np.array([_unanswered(evidence, n) for n in range(len(evidence))])
-    others = ~unanswered & np.array([not e.heading for e in evidence])
-    if not unanswered.any() or not others.any() or own[unanswered].max() < _SAME_QUESTION:
+    announced = np.array([announces(evidence, n) for n in range(len(evidence))])
+    others = ~announced & np.array([not e.heading for e in evidence])
+    if not announced.any() or not others.any() or own[announced].max() < _ANNOUNCED:
         return 1.0
-    return min(1.0, float(own[others].max() / own[unanswered].max()))
-
-
-def _unanswered(evidence: Sequence[Evidence], n: int) -> bool:
-    """Whether the piece is a question with nothing below it: the passage ends, or the next item of its list comes."""
-    piece = evidence[n]
-    if piece.heading or not piece.text.rstrip("\"'”’) \n").endswith("?"):
-        return False
-    if n + 1 == len(evidence) or evidence[n + 1].chunk is not piece.chunk:
-        return True
-    after = evidence[n + 1]
-    return piece.item and after.item and after.indent <= piece.indent
-
-
-def _surroundings(evidence: Sequence[Evidence], n: int) -> list[int]:
-    """The piece, the one before it, and the nearest label or heading above it in its passage."""
-    near = [n]
-    for k in range(n - 1, -1, -1):
-        if evidence[k].chunk is not evidence[n].chunk:
-            break
-        if k == n - 1:
-            near.append(k)
-        if evidence[k].heading or evidence[k].leads:
-            near.append(k)
-            break
-    return near
+    return min(1.0, float(own[others].max() / own[announced].max()))
 
 
 def _lists(evidence: Sequence[Evidence], n: int, kind: Asked) -> bool:

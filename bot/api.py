@@ -64,7 +64,7 @@ class AnswerRecord(TypedDict):
     engine: str
     timings_ms: dict[str, float]
     related: list[CitationRecord]
-    items: list[bool]
+    items: list[int]
     confidence: float
     note: str
 

@@ -20,7 +20,9 @@ _WORDS = (
 _NUMBER = rf"(?:\d[\d,.]*\s?(?:k|m|bn|million|billion|thousand|hundred)?|{_WORDS})"
 _TIME = r"(?:milli|micro|nano)?(?:seconds?|secs?|minutes?|mins?|hours?|hrs?|days?|weeks?|months?|years?|yrs?|ms)"
 _UNIT = rf"{_TIME}|percent|kilomet\w+|miles|dollars|euros|gigabytes?|megabytes?|gb|mb|km|kwh|watts|degrees|tokens|words"
-_LABEL = "question|week|day|step|round|tip|section|part|chapter|phase|category|stage|module|lesson|table|figure|q"
+LABEL = "question|week|day|step|round|tip|section|part|chapter|phase|categor(?:y|ie)|stage|module|lesson|table|figure|q"
+_SPELLED = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
+_SPELLED_LABEL = rf"one(?= (?:of|is|in|say|says|about|covers?)\b|[?.,]|$)|(?:{'|'.join(_SPELLED[1:])})(?! \w+s\b)"
 _VERB = (
     "do|does|did|are|is|was|were|has|have|had|can|could|should|will|would|must|may|there|in|of|at|on|for|to|with|per|"
     "and|or|it|they|we|you|i|the|a|an"
@@ -41,9 +43,17 @@ _KINDS: dict[str, tuple[str, str]] = {
         r"\bformula\b|\bbig-?o\b|\bclosed[- ]form\b",
         r"[=∑√∏∫≈≤≥^]|\bO\s?\(|\\frac|\bdivided by\b|\b(?:sum|ratio|mean) of\b|\w\s?/\s?[\w(]",
     ),
+    "calculation": (
+        r"\bhow (?:exactly |precisely )?(?:is|are|was|do|does|did|can|should|would|to)\b.*"
+        r"\b(?:calculat\w+|comput(?:e|ed|es)|work(?:ed)? out)\b|"
+        r"\b(?:in what|which) way is\b.*\b(?:calculated|computed)\b",
+        r"[=∑√∏∫≈≤≥^]|\bO\s?\(|\\frac|\w\s?/\s?[\w(]|\b(?:plus|minus|times|multipl\w+|subtract\w*|divid\w+)\b|"
+        r"\b(?:sum|ratio|mean|average|product|number|fraction|share|proportion|difference|distance|combination|"
+        r"function) (?:of|between)\b|\b(?:add|count|averag|weight|combin|summ?)(?:e?s|ing|ed)?\b",
+    ),
     "label": (
-        rf"\b(?:what|which|where|how|show|give|tell|list)\b.*\b(?:{_LABEL})s?\s?#?(\d+)\b",
-        rf"(?:\b(?:{_LABEL})\s?#?|^\s*){{of}}\b",
+        rf"\b(?:what|which|where|how|show|give|tell|list)\b.*\b(?:{LABEL})s?\s?#?(\d+|{_SPELLED_LABEL})\b",
+        rf"(?:\b(?:{LABEL})\s?#?|^\s*){{of}}\b",
     ),
     "money": (
         r"(?<!\bby )\bhow much\b.*\b(?:earns?|pays?|paid|costs?|makes?|charges?|salary|spend)\b|\bhow expensive\b|"
@@ -88,17 +98,19 @@ _KINDS: dict[str, tuple[str, str]] = {
     ),
     "country": (
         r"\b(?:what|which) (?:city|country|town)\b",
-        r"(?-i:(?<=[\w,;’'] )[A-Z][\w.]+)",
+        r"(?-i:\b(?:in|at|near|from|to|of|across|around|into|outside|between|and|for) "
+        r"(?:(?:the|city of|southern|northern|eastern|western) )*[A-Z][\w.]+|[A-Z]\w+, [A-Z]\w+)",
     ),
     "language": (
         r"\b(?:what|which) (?:programming |coding )?languages?\b",
         r"(?-i:\b(?:Python|Java|JavaScript|TypeScript|C|SQL|R|Scala|Go|Rust|Julia|MATLAB|Ruby|Kotlin|Swift|[A-Z][a-z]+"
         r"(?:ish|ese|ian|ench))\b)|c\+\+|\bgerman\b|\barabic\b",
     ),
-    "measure": (rf"\bin ({_UNIT})\b(?! (?:of|that|which))", r"\d\s?-?{of}"),
+    "measure": (rf"\bin ({_UNIT})\b(?! (?:of|that|which|\d|{'|'.join(_SPELLED)}))", r"\d\s?-?{of}"),
     "person": (
         r"\bwho (?:is|was|were|are) the\b.*\b(?:ceo|cto|founders?|authors?|inventors?|presidents?|heads?|directors?|"
-        r"creators?)\b|\bwho (?:wrote|founded|invented|created|discovered|authored|teaches|runs|leads)\b",
+        r"creators?)\b|\b(?:names? of|who (?:is|are|was|were)) (?:the|its|their)\b.*\b\w{2,}(?:er|or|ist|ee|ian)s?\b|"
+        r"\bwho (?:wrote|founded|invented|created|discovered|authored|teaches|runs|leads)\b",
         r"(?-i:\b(?!(?:The|An?|In|At|On|This|That|Our|We|It|For|And|But|If|When|How|What|Why)\b)"
         r"(?=\w*[^\WA-Z])[A-Z][\w’'-]+\.? (?:[A-Z]\. )?(?:de |van |von |bin )?(?=\w*[^\WA-Z])[A-Z][\w’'-]+)",
     ),
@@ -150,7 +162,8 @@ def asked(question: str) -> tuple[Asked, ...]:
         for kind, form in _ASKS.items():
             if match := form.search(sentence):
                 groups = [g for g in match.groups() if g]
-                found.append(Asked(kind, groups[-1].split()[-1] if groups else ""))
+                of = groups[-1].split()[-1] if groups else ""
+                found.append(Asked(kind, str(_SPELLED.index(of) + 1) if kind == "label" and of in _SPELLED else of))
     special = [a for a in found if a.kind != "number"]
     return tuple(dict.fromkeys(special or found))
 

@@ -7,13 +7,15 @@ engine writes is only a draft: the pipeline checks every sentence before anybody
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import Protocol
 
 from bot.asked import asked, holds
 from bot.evidence import Evidence
-from bot.lists import Listing, best_list, questions_asked, wants_list, wants_questions
+from bot.layout import introduces, items_below, number_of, refers_to, short_list
+from bot.lists import Listing, find_list
 from index.lexical import stems
 from ingest.errors import PinciteError
 
@@ -23,11 +25,9 @@ _END = re.compile(  # after a sentence, its closing quote and its markers; not a
     re.MULTILINE,
 )
 _ABOUT_ASIDES = re.compile(r"\b(?:asked?|asks|interviewers?|tips?|webinar|register|sign up|help)\b", re.IGNORECASE)
-_PRONOUN = re.compile(r"(?:it|this|they|these|those|that|he|she|such)\b(?!['’]?s (?:a|an|the)\b)", re.IGNORECASE)
-_BACKWARD = re.compile(r"\b(?:both|the (?:former|latter))[.!]?$", re.IGNORECASE)
 _FITTING = 0.05  # added to the score of evidence that holds the kind of thing asked for
 _FOCUS = 0.82  # share of the best score that a further sentence must reach
-_SHORT_ITEM = 6  # words of a list item that says little without its neighbours
+_ANNOUNCES = 8  # words of the items of a list that only announces what stands below them
 _LABEL = re.compile(r"(?:[-*•]\s+)?([^\W\d][\w \-/()&]{0,40}):\s")
 _BULLET = re.compile(r"^(?:[-*•]|\d{1,2}[.)])\s+")
 
@@ -38,7 +38,7 @@ class Draft:
 
     text: str
     evidence: tuple[Evidence, ...] = ()
-    item: bool = False  # a list item, to be shown on a line of its own
+    item: int = 0  # depth in a list: 1 for an item, to be shown on a line of its own, 2 for one below it
 
 
 class Engine(Protocol):
@@ -61,12 +61,7 @@ class ExtractiveEngine:
 
     def draft(self, question: str, evidence: Sequence[Evidence]) -> Iterator[Draft]:
         """Quote the chosen evidence; see `choose`. A question that asks for a list gets a whole one."""
-        listing = None
-        if wants_questions(question):
-            listing = questions_asked(question, evidence)
-        elif wants_list(question):
-            listing = best_list(question, evidence)
-        if listing:
+        if listing := find_list(question, evidence):
             yield from _quote_list(listing, evidence, self.max_list_words)
             return
         by_place = {e.place: e for e in evidence}
@@ -81,13 +76,20 @@ class ExtractiveEngine:
         chosen = balanced(choose(pool, self.max_words), question, pool, self.max_words)
         chosen = completed(chosen, evidence, self.max_words)
         told: set[int] = set()
-        for piece in chosen:
-            parts: tuple[Evidence, ...] = (piece,)
+        for n, piece in enumerate(chosen):
+            if piece.place in told:
+                continue
+            below = list(items_below(piece, chosen[n + 1 :])) if piece.item and piece.leads else []
             lead = by_place.get(piece.place - 1)
-            if lead and lead.place not in told and (_introduces(lead, piece) or _refers_to(lead, piece)):
-                parts = (lead, piece)
-            told.update(p.place for p in parts)
-            yield Draft(" ".join(p.clean for p in parts), parts, any(p.item for p in parts))
+            joined = lead and lead.place not in told and (introduces(lead, piece) or refers_to(lead, piece))
+            yield _quote([lead, piece] if lead and joined else [piece])
+            yield from (_quote([part], 2) for part in below)
+            told |= {piece.place, *(part.place for part in below)} | ({lead.place} if lead and joined else set())
+
+
+def _quote(parts: Sequence[Evidence], depth: int = 0) -> Draft:
+    """Pieces that follow one another as one sentence, a list item if one of them is."""
+    return Draft(" ".join(p.clean for p in parts), tuple(parts), depth or int(any(p.item for p in parts)))
 
 
 def split_stream(pieces: Iterable[str], cut: Callable[[], bool] = lambda: False) -> Iterator[Draft]:
@@ -109,7 +111,7 @@ def _drafts(text: str) -> Iterator[Draft]:
     text = re.sub(_MARKERS, "", text).strip()
     if any(c.isalnum() for c in text):
         bare = _BULLET.sub("", text)
-        yield Draft(bare, item=bare != text)
+        yield Draft(bare, item=int(bare != text))
 
 
 def _quote_list(listing: Listing, evidence: Sequence[Evidence], max_words: int) -> Iterator[Draft]:
@@ -118,23 +120,34 @@ def _quote_list(listing: Listing, evidence: Sequence[Evidence], max_words: int) 
     if listing.label:
         words += listing.label.words
         yield Draft(listing.label.clean, (listing.label,))
-    own = {item.place for item in listing.items}
-    short = all(item.words <= 6 for item in listing.items)
-    for item in listing.items:
-        parts = [item]
-        following = (e for e in evidence[item.place + 1 :])
-        for piece in following if item.leads or short else ():
-            below = piece.place not in own and piece.chunk is item.chunk and not piece.heading and not piece.leads
-            if not below or len(parts) > (3 if item.leads else 1):
+    rows = [_with_details(item, listing, evidence) for item in listing.items]
+    for most in (4, 2, 1):  # parts of an item
+        if words + sum(p.words for parts in rows for p in parts[:most]) <= max_words:
+            rows = [parts[:most] for parts in rows]
+            break
+    else:
+        rows = [parts[:1] for parts in rows]
+    for parts in rows:
+        words += sum(p.words for p in parts)
+        if words > max_words:
+            return
+        yield _quote(parts[:1], 1)
+        for _item, run in groupby(parts[1:], key=lambda p: p.place if p.item else -1):  # prose stays together
+            yield _quote(list(run), 2)
+
+
+def _with_details(item: Evidence, listing: Listing, evidence: Sequence[Evidence]) -> list[Evidence]:
+    """The item and, if it or all items of its list only announce, up to three pieces right below it."""
+    own = {i.place for i in listing.items}
+    parts = [item]
+    if item.leads or all(i.words <= _ANNOUNCES and i.text[-1:] not in ".!?;" for i in listing.items):
+        for piece in evidence[item.place + 1 : item.place + 4]:
+            if piece.place in own or piece.chunk is not item.chunk or piece.heading or piece.leads:
+                break
+            if number_of(piece) is not None:
                 break
             parts.append(piece)
-        length = sum(p.words for p in parts)
-        if words + length > max_words:
-            parts, length = [item], item.words
-        if words + length > max_words:
-            return
-        words += length
-        yield Draft(" ".join(p.clean for p in parts), tuple(parts), True)
+    return parts
 
 
 def choose(evidence: Sequence[Evidence], max_words: int) -> list[Evidence]:
@@ -199,51 +212,12 @@ def completed(chosen: Sequence[Evidence], evidence: Sequence[Evidence], max_word
     kept = {e.place: e for e in chosen}
     words = sum(e.words for e in chosen)
     for piece in chosen:
-        run = _short_list(piece, by_place)
+        run = short_list(piece, by_place)
         new = [e for e in run if e.place not in kept]
         if words + sum(e.words for e in new) <= max_words:
             kept.update((e.place, e) for e in new)
             words += sum(e.words for e in new)
     return [kept[place] for place in sorted(kept)]
-
-
-def _short_list(piece: Evidence, by_place: Mapping[int, Evidence]) -> list[Evidence]:
-    """The lead-in and the items of the list that a short item belongs to; nothing for other evidence."""
-    if not piece.item or piece.row or piece.words > _SHORT_ITEM:
-        return []
-    places = [piece.place]
-    for step in (-1, 1):
-        at = piece.place + step
-        while (e := by_place.get(at)) and _beside(e, piece):
-            places.append(at)
-            at += step
-    lead = by_place.get(min(places) - 1)
-    if (
-        lead is None
-        or not lead.leads
-        or lead.heading
-        or lead.chunk is not piece.chunk
-        or lead.text.rstrip()[-1:] != ":"
-    ):
-        return []
-    return [lead, *(by_place[p] for p in sorted(places))]
-
-
-def _beside(other: Evidence, piece: Evidence) -> bool:
-    same = other.chunk is piece.chunk and other.item and not other.row and not other.leads
-    return same and other.indent == piece.indent and other.words <= _SHORT_ITEM
-
-
-def _introduces(lead: Evidence, piece: Evidence) -> bool:
-    same = lead.chunk.chunk_id == piece.chunk.chunk_id
-    same = same and not lead.text.rstrip().endswith("?")
-    return same and lead.leads and lead.item and lead.indent < piece.indent and lead.words <= 8
-
-
-def _refers_to(before: Evidence, piece: Evidence) -> bool:
-    """Whether the piece opens with a pronoun or ends with "both", so that it says little without the one before it."""
-    same = before.chunk.chunk_id == piece.chunk.chunk_id and not before.heading and not before.leads
-    return same and not piece.item and bool(_PRONOUN.match(piece.clean) or _BACKWARD.search(piece.clean))
 
 
 def make_engine(spec: str) -> Engine:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from bot.asked import LABEL, asked
 from bot.evidence import Evidence
+from bot.layout import in_one_section, is_title, number_of
 from index.lexical import stems
 from index.retrieve import Hit
 from ingest.text import fold
@@ -18,6 +20,11 @@ _ORDERS = re.compile(  # questions that want a list, whatever of
     r"\bwhich (?:two|three|four|five|six|seven|eight|nine|ten|\d+) |\bwhat is included\b|"
     r"\beach (?:week|step|letter|day|stage|phase|round|section)\b|\bwhat does .* (?:include|consist of)\b"
 )
+_PREPARES = re.compile(  # questions that want advice in a row
+    r"\bhow (?:should|do|can|could|would|must|to)\b(?: [\w']+){0,2} (?:prepare|get ready)\b|"
+    r"\b(?:study|learning|preparation) plan\b|\broadmap\b"
+)
+_ADVICE = re.compile(r"\bprepar|\btips?\b|\bplan\b|\broadmap\b|\bsteps?\b|\bstrateg|\bways to\b|→", re.IGNORECASE)
 _THINGS = re.compile(  # questions that want several things of a named sort, in the group
     r"\b(?:what|which)(?: are| were)?(?: the| some| all| your)?(?: [\w-]+){0,3}? "
     r"(steps|stages|phases|rounds|tips|strategies|techniques|challenges|skills|resources|ways|advantages|"
@@ -30,8 +37,8 @@ _WANTS_QUESTIONS = re.compile(
 )
 _MOST_SIBLINGS = 3  # further passages of a section
 _MOST_HEADINGS = 30  # questions of a section
-_NUMBERED = re.compile(r"\(?(\d{1,3})[.)]\s")
 _LABELLED = re.compile(r"\(?\d{1,3}[.):]\s|q(?:uestion)?\s?\d{1,3}\b", re.IGNORECASE)
+_LABELS, _ABOUT = 0.3, 0.4  # weights of the words of labels and headings, and of those that tell the articles apart
 _LEAST = 3  # items that make a list
 _SHARED = 0.25  # share of the question's words that its label and headings must have, outside the best passage
 
@@ -48,7 +55,7 @@ class Listing:
 def wants_list(question: str) -> bool:
     """Whether the question asks for several things in a row, told by its form."""
     text = fold(question).lower()
-    return bool(_ORDERS.search(text) or _THINGS.search(text))
+    return bool(_ORDERS.search(text) or _THINGS.search(text) or _PREPARES.search(text))
 
 
 def wants_questions(question: str) -> bool:
@@ -69,9 +76,12 @@ def rest_of_section(question: str, hits: Sequence[Hit], chunks: Iterable[Chunk])
         found = [replace(c, end=c.body, text=c.text[: c.body - c.start]) for c in under if len(c.headings) > len(path)]
         found = [c for c in found if c.chunk_id not in have][:_MOST_HEADINGS]
     elif wants_list(question):
-        best = hits[0].chunk
-        same = (c for c in chunks if c.article_id == best.article_id and _one_section(c, best))
-        found = [c for c in same if best.headings and c.chunk_id not in have][:_MOST_SIBLINGS]
+        wanted = set(stems(question))
+        best = max(
+            hits, key=lambda h: (len(wanted & set(stems(" ".join([h.chunk.article, *h.chunk.headings])))), -h.rank)
+        )
+        same = (c for c in chunks if in_one_section(c, best.chunk))
+        found = [c for c in same if c.chunk_id not in have][:_MOST_SIBLINGS]
     else:
         return []
     return [replace(hits[0], rank=len(hits) + n, chunk=c, row=-1) for n, c in enumerate(found, 1)]
@@ -88,6 +98,48 @@ def _fitting_section(question: str, hits: Sequence[Hit]) -> tuple[str, tuple[str
         return len(wanted & set(words)), -hit.rank
 
     return max(paths, key=fit, default=(hits[0].chunk.article_id, ()))
+
+
+def find_list(question: str, evidence: Sequence[Evidence]) -> Listing | None:
+    """The list that a question asks for, told by its form; none if it asks for none, or there is none."""
+    if part := numbered_part(question, evidence):
+        return part
+    if wants_questions(question):
+        return questions_asked(question, evidence)
+    return best_list(question, evidence) if wants_list(question) else None
+
+
+def numbered_part(question: str, evidence: Sequence[Evidence]) -> Listing | None:
+    """What stands under "Week 3: ..." for a question about week 3, or none: of several such lines the one whose own
+    words and label above fit best, with the lines below it.
+    """
+    wanted = set(stems(question))
+    for number in (kind.of for kind in asked(question) if kind.kind == "label"):
+        form = re.compile(rf"\W*(?:{LABEL})s?\s?#?{number}\b", re.IGNORECASE)
+        parts, label = [], ""
+        for piece in evidence:
+            if piece.heading or (is_title(piece) and number_of(piece) is None and not piece.item):
+                label = piece.text
+            elif form.match(piece.text) and number_of(piece) is not None:
+                shared = len(wanted & set(stems(f"{label} {piece.text}"))) / max(1, len(wanted))
+                below = tuple(_until_next(evidence[piece.place + 1 :], piece))
+                parts.append(Listing(piece, below, piece.score + _LABELS * shared))
+        if parts:
+            best = max(parts, key=lambda part: part.score)
+            return best if best.items else None
+    return None
+
+
+def _until_next(following: Sequence[Evidence], start: Evidence) -> Iterator[Evidence]:
+    """The pieces of the same passage up to its next numbered line or heading that is not deeper."""
+    for piece in following:
+        if (
+            piece.chunk is not start.chunk
+            or piece.heading
+            or (number_of(piece) is not None and piece.indent <= start.indent)
+        ):
+            return
+        yield piece
 
 
 def questions_asked(question: str, evidence: Sequence[Evidence]) -> Listing | None:
@@ -112,19 +164,28 @@ def best_list(question: str, evidence: Sequence[Evidence]) -> Listing | None:
     """The list of at least three items that fits the question best, or none. Unless the question orders a list, its
     sort of thing ("skills") must stand in the list, its label or the headings above; a numbered list passes for steps.
 
-    A list's score is the mean score of its items or that of its label, whichever is higher, and up to .3 for the
-    question's words that stand in the label and the headings above.
+    A list's score is the mean score of its items or that of its label, whichever is higher, and more for the question's
+    words that stand in the label and the headings above, the most for those of them that tell the articles' titles
+    apart: whose name the question has, of that the list should be.
     """
     wanted = set(stems(question))
+    titles = [set(stems(title)) for title in {e.chunk.article for e in evidence}]
+    counts = {stem: sum(stem in title for title in titles) for stem in wanted}
+    telling = {stem: 1 - count / len(titles) for stem, count in counts.items() if 0 < count < len(titles)}
     text = fold(question).lower()
+    advice = bool(_PREPARES.search(text))
     sort = "" if _ORDERS.search(text) else "".join(g or "" for g in next(iter(_THINGS.findall(text)), ()))
     found = []
     for label, items in _listings(evidence):
-        if sort and not _of_sort(sort, label, items):
+        above = " ".join([*items[0].chunk.headings, label.text if label else ""])
+        if (sort and not _of_sort(sort, label, items)) or (advice and not _ADVICE.search(above)):
             continue
-        shared = _overlap(wanted, label, items[0])
-        if len(items) >= _LEAST and (shared >= _SHARED or items[0].rank == 1):
-            score = max(_mean(items), label.score if label else 0.0) + 0.3 * shared
+        shared = len(wanted & set(stems(above))) / max(1, len(wanted))
+        here = set(stems(f"{items[0].chunk.article} {above}"))
+        about = sum(w for stem, w in telling.items() if stem in here) / max(1e-9, sum(telling.values()))
+        if len(items) >= _LEAST and (shared >= _SHARED or items[0].rank == 1 or (telling and about == 1)):
+            score = max(_mean(items), label.score if label else 0.0) + _LABELS * shared
+            score += _ABOUT * (about if telling else 0.0)
             found.append(Listing(label, items, score))
     return max(found, key=lambda f: (f.score, -f.items[0].place), default=None)
 
@@ -139,18 +200,24 @@ def _listings(evidence: Sequence[Evidence]) -> list[tuple[Evidence | None, tuple
     run: list[Evidence] = []
     label: Evidence | None = None
     owner: Evidence | None = None  # the numbered item whose own bullets follow
-    for n, piece in enumerate(evidence):
-        if n and evidence[n - 1].chunk is not piece.chunk:
+    reading = sorted(evidence, key=lambda e: (e.chunk.article_id, e.chunk.start, e.place))
+    for n, piece in enumerate(reading):
+        before = reading[n - 1] if n and reading[n - 1].chunk is piece.chunk else None
+        if before is None:
             label, run, owner = None, [], None
-        number = _number(piece)
+        number = number_of(piece)
         if number is not None and not piece.row:
-            for count in counts:
-                if _number(count[-1]) == number - 1 and _one_section(count[-1].chunk, piece.chunk):
+            for count in reversed(counts):  # the one that went on last comes first
+                if number_of(count[-1]) == number - 1 and in_one_section(count[-1].chunk, piece.chunk):
                     count.append(piece)
+                    counts.remove(count)
+                    counts.append(count)
                     break
             else:
                 counts.append([piece])
-                if label:
+                if before and number == 1 and (number_of(before) or 0) > 1 and is_title(before):
+                    labels[piece.place] = before  # "4. Tips", which looks like an item of the list before it
+                elif label:
                     labels[piece.place] = label
             run, owner = [], piece
         elif owner and piece.item and not piece.row:
@@ -166,21 +233,10 @@ def _listings(evidence: Sequence[Evidence]) -> list[tuple[Evidence | None, tuple
         else:
             if not _continues(piece, run):
                 run = []
-            if piece.leads or piece.heading or _bare_title(piece):
+            if piece.leads or piece.heading or is_title(piece):
                 label, owner = piece, None
     counted = [(labels.get(count[0].place), count) for count in counts]
     return [(above, tuple(items)) for above, items in [*bulleted, *counted]]
-
-
-def _number(piece: Evidence) -> int | None:
-    match = _NUMBERED.match(piece.text)
-    return int(match.group(1)) if match else None
-
-
-def _one_section(a: Chunk, b: Chunk) -> bool:
-    """Whether one chunk's heading path lies on the other's."""
-    depth = min(len(a.headings), len(b.headings))
-    return a.article_id == b.article_id and depth > 0 and a.headings[:depth] == b.headings[:depth]
 
 
 def _continues(piece: Evidence, run: Sequence[Evidence]) -> bool:
@@ -188,21 +244,11 @@ def _continues(piece: Evidence, run: Sequence[Evidence]) -> bool:
     return bool(run) and not piece.leads and not piece.heading and piece.indent == 0
 
 
-def _bare_title(piece: Evidence) -> bool:
-    """A short line without an end: the heading of what follows."""
-    return piece.words <= 6 and piece.text[-1:] not in ".!?,;"
-
-
 def _of_sort(sort: str, label: Evidence | None, items: Sequence[Evidence]) -> bool:
-    if sort in ("steps", "stages", "phases") and _number(items[0]) == 1:
+    if sort in ("steps", "stages", "phases") and number_of(items[0]) == 1:
         return True
     words = [*items[0].chunk.headings, label.text if label else "", *(item.text for item in items)]
     return bool(set(stems(sort)) & set(stems(" ".join(words))))
-
-
-def _overlap(wanted: set[str], label: Evidence | None, item: Evidence) -> float:
-    above = " ".join([*item.chunk.headings, label.text if label else ""])
-    return len(wanted & set(stems(above))) / max(1, len(wanted))
 
 
 def _mean(items: Sequence[Evidence]) -> float:

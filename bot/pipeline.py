@@ -21,7 +21,7 @@ from bot.log import log_answer
 from bot.nearness import NEAR, Nearness, QueryWords
 from bot.values import Answer, Citation, RefusalReason, Sentence
 from bot.verify import Judgement, Verifier
-from index.query import check_question, without_request
+from index.query import check_question, without_courtesy, without_request
 from index.remember import DEFAULT_BYTES, RememberingEncoder
 from index.retrieve import Hit, Retrieval, Retriever
 from ingest.errors import BackendError
@@ -62,7 +62,7 @@ class Said:
 
     sentence: Sentence
     citations: tuple[Citation, ...]
-    item: bool
+    item: int
 
 
 _TIMINGS = ("retrieve", "first_token", "total")
@@ -161,17 +161,18 @@ class Pipeline:
         if reply := prompts.small_talk(question):
             yield _Writer(question_id, question, engine.name, dict.fromkeys(_TIMINGS, 0.0), started).talk(reply)
             return
-        retrieval, near = self._search(question, history, articles)
+        asking = without_courtesy(question)
+        retrieval, near = self._search(asking, history, articles)
         timings = {"retrieve": _ms(started), "first_token": _ms(started), "total": 0.0}
         yield Found(retrieval.hits, retrieval.timings_ms)
         answer = _Writer(question_id, question, engine.name, timings, started)
         if near < self.config.min_near:
             yield answer.refuse("nothing_retrieved", prompts.NOTHING_RETRIEVED)
             return
-        passages = [*retrieval.hits, *self._rest(question, retrieval.hits)]
+        passages = [*retrieval.hits, *self._rest(asking, retrieval.hits)]
         evidence = gather(retrieval, passages, self._encoder, self.retriever.index.tokens, self.config.evidence)
         query = retrieval.encoded or self.retriever.encoder.encode_query(retrieval.query)
-        held = self._answerability.score(question, query, evidence)
+        held = self._answerability.score(asking, query, evidence)
         answer.confidence = round(max(0.0, min(1.0, near * held)), 4)
         if held < self.config.min_answer:
             yield answer.refuse("not_supported", prompts.NOT_SUPPORTED, _related(evidence))
@@ -179,7 +180,7 @@ class Pipeline:
         drafted = kept = 0
         note = ""
         try:
-            for draft in engine.draft(question, evidence):
+            for draft in engine.draft(asking, evidence):
                 if answer.has_said(draft.text):
                     continue
                 drafted += 1
@@ -199,12 +200,12 @@ class Pipeline:
             answer = _Writer(question_id, question, engine.name, timings, started)
             answer.confidence = confidence
             note = prompts.QUOTES_INSTEAD
-            for draft in ExtractiveEngine().draft(question, evidence):
+            for draft in ExtractiveEngine().draft(asking, evidence):
                 yield answer.say(draft, self._verifier.judge(draft, evidence))
         if not answer.sentences:
             yield answer.refuse("not_supported", prompts.NOT_SUPPORTED, _related(evidence))
             return
-        if differ := disagreement(question, answer.citations):
+        if differ := disagreement(asking, answer.citations):
             note = " ".join(filter(None, (note, prompts.articles_differ(*differ))))
         yield answer.finish(note)
 
@@ -214,7 +215,7 @@ class _Writer:
 
     def __init__(self, answer_id: str, question: str, engine: str, timings: dict[str, float], started: float) -> None:
         self.sentences: list[Sentence] = []
-        self._items: list[bool] = []
+        self._items: list[int] = []
         self._citations: dict[tuple[str, int, int], Citation] = {}
         self._id, self._question, self._engine = answer_id, question, engine
         self._timings, self._started = timings, started
@@ -284,16 +285,16 @@ class _Writer:
         return replace(self.finish(), answer=reply)
 
 
-def join_sentences(sentences: Sequence[Sentence], items: Sequence[bool]) -> str:
-    """Sentences with their markers as Markdown text; list items stand on lines of their own."""
+def join_sentences(sentences: Sequence[Sentence], items: Sequence[int]) -> str:
+    """Sentences with their markers as Markdown text; list items stand on lines of their own, as deep as `items` say."""
     text = ""
-    listed = False
+    listed = 0
     for sentence, item in zip(sentences, items, strict=True):
         marked = sentence.text + "".join(f" [{m}]" for m in sentence.markers)
         if sentence.verdict == "unsupported":
             marked = f"{prompts.UNSUPPORTED_MARK} {sentence.text}"
         if item:
-            text += ("\n" if listed or not text else "\n\n") + f"- {marked}"
+            text += ("\n" if listed or not text else "\n\n") + f"{'  ' * (item - 1)}- {marked}"
         else:
             text += ("\n\n" if listed else " ") + marked
         listed = item
@@ -324,7 +325,7 @@ def _citation(e: Evidence, marker: int) -> Citation:
 
 
 def _related(evidence: Sequence[Evidence], count: int = 3) -> tuple[Citation, ...]:
-    best = sorted((e for e in evidence if not e.heading), key=lambda e: (-e.score, e.place))[:count]
+    best = sorted((e for e in evidence if not e.heading and not e.aside), key=lambda e: (-e.score, e.place))[:count]
     return tuple(_citation(e, n) for n, e in enumerate(best, 1))
 
 

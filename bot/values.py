@@ -53,7 +53,7 @@ class Answer:
     engine: str
     timings_ms: Mapping[str, float] = field(default_factory=dict)
     related: tuple[Citation, ...] = ()
-    items: tuple[bool, ...] = ()  # which sentences are list items
+    items: tuple[int, ...] = ()  # depth of each sentence in a list: 0 in none, 1 for an item, 2 for one below an item
     confidence: float = 0.0  # 0..1, how near and how fitting the evidence is; orders answers, is no probability
     note: str = ""  # one line about how the answer came about, when that needs saying
 

@@ -31,6 +31,14 @@ _REQUEST = re.compile(
     r"(?:(?:walk|talk|take) me through|tell me (?:more )?about|(?:explain|describe|outline)(?: to me)?) ",
     re.IGNORECASE,
 )
+_GREETING = r"(?:good (?:day|morning|afternoon|evening)|hello|hi|hey|greetings)(?: there| all| everyone)?[,.!]+\s+"
+_POLITELY = (
+    r"(?:(?:(?:can|could|would|will) you (?:please |kindly )?|please )(?:tell me|let me know)|"
+    r"i(?:['’]d| would) (?:like|love) to (?:know|ask|learn|find out)|i want(?:ed)? to (?:know|ask|find out)|"
+    r"i(?:['’]m| am| was)(?: just)? (?:wondering|curious)|do you (?:happen to )?know|may i ask)[,:]?\s+"
+    r"(?P<whether>(?:whether|if)\s)?(?!about\b|more\b)"
+)
+_COURTESY = re.compile(rf"^(?=\W*\w)(?:{_GREETING})?(?:{_POLITELY})?(?=\w)", re.IGNORECASE)
 _OPENING = frozenset(("and", "but", "so", "ok", "okay", "elaborate"))
 
 
@@ -75,6 +83,13 @@ def check_history(history: object) -> list[dict[str, str]]:
 def without_request(question: str) -> str:
     """The question without an opening that only asks for an answer ("Walk me through ...", "Tell me about ...")."""
     return _REQUEST.sub("", question, count=1) or question
+
+
+def without_courtesy(question: str) -> str:
+    """The question without a greeting and "I would like to know", "could you tell me" and the like before it; what
+    is left of "I was wondering if ..." begins with "whether".
+    """
+    return _COURTESY.sub(lambda m: "whether " if m["whether"] else "", question, count=1)
 
 
 def leans(question: str) -> bool:

@@ -57,6 +57,39 @@ This agreement is made between Maria Holt (the Landlord) and Jonas Reed (the Ten
 
 4. Repairs. The Landlord is responsible for repairs to the heating and the roof.
 """
+BREWING = """# Learning to brew beer
+
+## A plan of three weeks
+
+Here is what to do in each week:
+
+Week 1: Malt and water
+
+- Taste five malts and write down what they taste of.
+- Have the water of your well analysed.
+
+Week 2: Hops and bitterness
+
+- Boil three kinds of hops in plain water and compare their bitterness.
+
+Week 3: Yeast
+
+- Count the cells of a yeast under the microscope.
+- Ferment two small batches at 12 and at 20 degrees.
+
+## From cook to brewer
+
+Step 1: Learn to mash
+
+Step 2: Brew a batch for a neighbour
+
+- Fifty litres are enough. Write down every temperature.
+
+## What guests ask
+
+- "Explain why wort is boiled for an hour."
+- "Which beer goes with cheese?" A dark one.
+"""
 SPEECH = """Overseas, Ukraine is at risk. It can stop the invasion if we stand with it and send the weapons it needs.
 
 I built a coalition of more than a dozen countries to defend shipping and the freedom of navigation in the Red Sea, and
@@ -77,7 +110,7 @@ def trades(tmp_path_factory: pytest.TempPathFactory, encoder: SentenceEncoder) -
 @pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory, encoder: SentenceEncoder) -> dict[str, Pipeline]:
     pipelines = {}
-    for name, text in (("tea", TEA), ("lease", LEASE), ("speech", SPEECH)):
+    for name, text in (("tea", TEA), ("lease", LEASE), ("speech", SPEECH), ("brewing", BREWING)):
         folder = tmp_path_factory.mktemp(name)
         (folder / f"{name}.txt").write_text(text, encoding="utf-8")
         build_index([folder / f"{name}.txt"], folder / "index", encoder=encoder)
@@ -95,6 +128,9 @@ def small(tmp_path_factory: pytest.TempPathFactory, encoder: SentenceEncoder) ->
         ("lease", "Who is the landlord?", "Maria Holt"),
         ("lease", "Can I have a dog?", "not keep dogs"),
         ("lease", "Who repairs the roof?", "The Landlord"),
+        ("lease", "Good day. I would like to know how high the deposit is.", "1,900 euros"),
+        ("lease", "Hello! I was wondering if dogs are allowed.", "not keep dogs"),
+        ("brewing", "What am I told to do in step 2 of the way from cook to brewer?", "Fifty litres"),
         (
             "speech",  # whose text does not name the speaker
             "What measures did President Aldane take against threats in the Red Sea, and how did he address military "
@@ -118,6 +154,9 @@ def test_short_questions_on_a_page_of_text_are_answered(
         ("lease", "What is the landlord's phone number?"),
         ("lease", "Who pays for electricity?"),
         ("lease", "How do I bake a cake?"),
+        ("brewing", "What am I told to do in step 1 of the way from cook to brewer?"),  # announced, and empty
+        ("brewing", "Why is wort boiled for an hour?"),  # only asked
+        ("brewing", "How is the bitterness of a beer calculated?"),  # only compared
     ],
 )
 def test_what_a_page_of_text_does_not_say_is_refused(small: dict[str, Pipeline], corpus: str, question: str) -> None:
@@ -222,6 +261,45 @@ def test_lists_are_given_whole_and_in_order(trades: Pipeline, pipeline: Pipeline
     headings = [s.text for s in asked_there.sentences]
     assert len(headings) == 5 and any("exploration vs. exploitation" in h for h in headings)
     assert all(asked_there.items)
+
+
+def test_a_plan_is_given_with_what_stands_below_its_parts(small: dict[str, Pipeline]) -> None:
+    plan = small["brewing"].ask("What is the study plan for learning to brew?", ExtractiveEngine())
+    lines = [(item, s.text.split()[0]) for s, item in zip(plan.sentences, plan.items, strict=True) if item]
+    weeks = [
+        (1, "Week"),
+        (2, "Taste"),
+        (2, "Have"),
+        (1, "Week"),
+        (2, "Boil"),
+        (1, "Week"),
+        (2, "Count"),
+        (2, "Ferment"),
+    ]
+    assert lines == weeks
+    assert "\n- Week 2: Hops and bitterness [" in plan.answer and "\n  - Boil three kinds of hops" in plan.answer
+    part = small["brewing"].ask("what do i do in week two of the plan?", ExtractiveEngine())
+    assert [s.text.split()[0] for s in part.sentences] == ["Week", "Boil"]
+
+
+def test_whose_list_is_asked_for_decides_which_one_is_given(pipeline: Pipeline) -> None:
+    for company in ("Tesla", "Uber", "Deloitte", "Hugging Face"):
+        answer = pipeline.ask(f"How should I prepare for an ML interview at {company}?", ExtractiveEngine())
+        assert len([i for i in answer.items if i == 1]) >= 4, answer.answer
+        assert all(company in c.article for c in answer.citations), answer.answer
+
+
+def test_names_that_never_stand_together_are_no_yes(pipeline: Pipeline) -> None:
+    assert pipeline.ask("Does a Tesla ML engineer need to have a PhD?", ExtractiveEngine()).refused
+    assert not pipeline.ask("Does Tesla use LIDAR?", ExtractiveEngine()).refused
+
+
+def test_what_is_near_a_refused_question_advertises_nothing(pipeline: Pipeline) -> None:
+    for question in ("Who is the chief scientist at Tesla?", "Who founded InterviewNode?"):
+        answer = pipeline.ask(question, ExtractiveEngine())
+        assert answer.refused and answer.related
+        shown = " ".join(c.quote for c in answer.related)
+        assert not any(word in shown for word in ("Sign up", "webinar", "we specialize", "ultimate guide"))
 
 
 def test_a_row_of_a_flattened_table_is_one_piece(pipeline: Pipeline) -> None:

@@ -43,7 +43,7 @@ def _answered(
     from bot.pipeline import Found, Said
 
     sentences: list[Sentence] = []
-    items: list[bool] = []
+    items: list[int] = []
     citations: list[Citation] = []
     for event in service.stream(turn.question, engine, history, articles or None):
         if isinstance(event, Found):
@@ -69,7 +69,7 @@ def _link(chunk: Chunk) -> str:
 
 
 def _partial(
-    question: str, engine: str, sentences: Sequence[Sentence], items: Sequence[bool], citations: Sequence[Citation]
+    question: str, engine: str, sentences: Sequence[Sentence], items: Sequence[int], citations: Sequence[Citation]
 ) -> Answer:
     return Answer(
         id="",

@@ -93,8 +93,8 @@ def _turn(record: object) -> Turn:
 def _answer(record: object) -> Answer:
     fields = _mapping(record)
     sentences = tuple(_sentence(s) for s in fields["sentences"])
-    items = tuple(map(bool, fields["items"]))
-    if len(items) != len(sentences):
+    items = tuple(map(int, fields["items"]))
+    if len(items) != len(sentences) or not set(items) <= {0, 1, 2}:
         raise ValueError(len(items))
     return Answer(
         id=_text(fields["id"]),

@@ -12,10 +12,10 @@ from ingest.text import printable, squeeze
 def answer_markdown(answer: Answer) -> str:
     """The answer with its markers, then a numbered list of quotes and where they stand."""
     parts = []
-    listed = False
+    listed = 0
     for sentence, item in zip(answer.sentences, answer.items, strict=True):
         marked = inert(sentence.text) + "".join(f" [{m}]" for m in sentence.markers)
-        parts.append(("\n- " if item else "\n\n" if listed else " ") + marked)
+        parts.append((f"\n{'  ' * (item - 1)}- " if item else "\n\n" if listed else " ") + marked)
         listed = item
     text = "".join(parts).strip() or inert(answer.answer)
     if answer.note:

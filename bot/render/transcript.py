@@ -90,14 +90,17 @@ def _body(answer: Answer) -> str:
         return f"<p>{escape(answer.answer)}</p>" if answer.answer else ""
     by_marker = {c.marker: c for c in answer.citations}
     parts: list[str] = []
-    listed: bool | None = None
-    for sentence, item in zip(answer.sentences, answer.items, strict=True):
-        if item != listed:
-            parts.append(("" if listed is None else "</ul>" if listed else "</p>") + ("<ul>" if item else "<p>"))
-        shown = _sentence(sentence, by_marker)
-        parts.append(f"<li>{shown}</li>" if item else shown + " ")
-        listed = item
-    parts.append("</ul>" if listed else "</p>")
+    depth = 0
+    for n, (sentence, item) in enumerate(zip(answer.sentences, answer.items, strict=True)):
+        if not item and (depth or not n):
+            parts.append("</li></ul>" * depth + "<p>")
+        elif item > depth:
+            parts.append(("" if depth or not n else "</p>") + "<ul><li>" * (item - depth))
+        elif item:
+            parts.append("</li></ul>" * (depth - item) + "</li><li>")
+        parts.append(_sentence(sentence, by_marker) + ("" if item else " "))
+        depth = item
+    parts.append("</li></ul>" * depth or "</p>")
     note = f'<p class="note">{escape(answer.note)}</p>' if answer.note else ""
     return "".join(parts) + note
 

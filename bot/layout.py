@@ -1,0 +1,120 @@
+"""How the pieces of a passage stand to one another: what leads to what, what counts on, what stands below."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+
+from bot.asked import LABEL
+from bot.evidence import Evidence
+from ingest.values import Chunk
+
+SHORT_ITEM = 6  # words of a list item that says little without its neighbours
+_TITLE, _STEP_WORDS = 6, 8  # words that the title of what follows has at most; a step's label
+_NUMBERED = re.compile(
+    r"\(?(\d{1,3})[.)]\s|(?:week|day|step|round|tip|part|phase|stage|module|lesson) (\d{1,3})\b", re.IGNORECASE
+)
+_STEP = re.compile(rf"(?:{LABEL})s?\s?#?\d+\b", re.IGNORECASE)
+_TASK = re.compile(  # set to the reader, in quotation marks
+    r"(?:\S+ )?(?:[\w -]{1,24}: )?[\"'“‘](?:explain|describe|discuss|design|implement|write|compare|calculate|compute|"
+    r"derive|define|prove|sketch|outline|tell me|talk me|walk me|how|what|why|which|when|where|who|would|can|do|does|"
+    r"is|are)\b.*[\"'”’]",
+    re.IGNORECASE | re.DOTALL,
+)
+_PRONOUN = re.compile(r"(?:it|this|they|these|those|that|he|she|such)\b(?!['’]?s (?:a|an|the)\b)", re.IGNORECASE)
+_BACKWARD = re.compile(r"\b(?:both|the (?:former|latter))[.!]?$", re.IGNORECASE)
+
+
+def number_of(piece: Evidence) -> int | None:
+    """The number that a list item or a step begins with ("3. ...", "Week 3: ..."), or none."""
+    match = _NUMBERED.match(piece.text)
+    return int(match.group(match.lastindex or 1)) if match else None
+
+
+def is_title(piece: Evidence) -> bool:
+    """A short line without an end: the heading of what follows."""
+    return piece.words <= _TITLE and piece.text[-1:] not in ".!?,;"
+
+
+def in_one_section(a: Chunk, b: Chunk) -> bool:
+    """Whether one chunk's heading path lies on the other's."""
+    depth = min(len(a.headings), len(b.headings))
+    return a.article_id == b.article_id and depth > 0 and a.headings[:depth] == b.headings[:depth]
+
+
+def announces(evidence: Sequence[Evidence], n: int) -> bool:
+    """Whether the piece is a question, a task, a label ("Code:") or a step ("Step 1: Learn Spark") with nothing below
+    it: the passage ends, or the next item of its list or the next step comes.
+    """
+    piece = evidence[n]
+    text = piece.text.rstrip()
+    after = evidence[n + 1] if n + 1 < len(evidence) and evidence[n + 1].chunk is piece.chunk else None
+    if piece.words <= _STEP_WORDS and _STEP.match(text):
+        return after is None or bool(_STEP.match(after.text))
+    asks = text.rstrip("\"'”’) ").endswith("?") or bool(_TASK.fullmatch(text))
+    if piece.heading or not (asks or text.endswith(":")):
+        return False
+    return after is None or (asks and piece.item and after.item and after.indent <= piece.indent)
+
+
+def surroundings(evidence: Sequence[Evidence], n: int) -> list[int]:
+    """The piece, the one before it, and the nearest label or heading above it in its passage."""
+    near = [n]
+    for k in range(n - 1, -1, -1):
+        if evidence[k].chunk is not evidence[n].chunk:
+            break
+        if k == n - 1:
+            near.append(k)
+        if evidence[k].heading or evidence[k].leads:
+            near.append(k)
+            break
+    return near
+
+
+def introduces(lead: Evidence, piece: Evidence) -> bool:
+    """Whether the lead is a list item that leads to the piece, itself an item below it."""
+    same = lead.chunk.chunk_id == piece.chunk.chunk_id
+    same = same and not lead.text.rstrip().endswith("?")
+    return same and lead.leads and lead.item and lead.indent < piece.indent and lead.words <= 8
+
+
+def refers_to(before: Evidence, piece: Evidence) -> bool:
+    """Whether the piece opens with a pronoun or ends with "both", so that it says little without the one before it."""
+    same = before.chunk.chunk_id == piece.chunk.chunk_id and not before.heading and not before.leads
+    return same and not piece.item and bool(_PRONOUN.match(piece.clean) or _BACKWARD.search(piece.clean))
+
+
+def short_list(piece: Evidence, by_place: Mapping[int, Evidence]) -> list[Evidence]:
+    """The lead-in and the items of the list that a short item belongs to; nothing for other evidence."""
+    if not piece.item or piece.row or piece.words > SHORT_ITEM:
+        return []
+    places = [piece.place]
+    for step in (-1, 1):
+        at = piece.place + step
+        while (e := by_place.get(at)) and beside(e, piece):
+            places.append(at)
+            at += step
+    lead = by_place.get(min(places) - 1)
+    if (
+        lead is None
+        or not lead.leads
+        or lead.heading
+        or lead.chunk is not piece.chunk
+        or lead.text.rstrip()[-1:] != ":"
+    ):
+        return []
+    return [lead, *(by_place[p] for p in sorted(places))]
+
+
+def beside(other: Evidence, piece: Evidence) -> bool:
+    """Whether the other is a short item of the list that the piece, an item, belongs to."""
+    same = other.chunk is piece.chunk and other.item and not other.row and not other.leads
+    return same and other.indent == piece.indent and other.words <= SHORT_ITEM
+
+
+def items_below(lead: Evidence, following: Sequence[Evidence]) -> Iterator[Evidence]:
+    """The short items right below an item that leads to them."""
+    for n, piece in enumerate(following, lead.place + 1):
+        if piece.place != n or not beside(piece, following[0]) or piece.indent <= lead.indent:
+            return
+        yield piece
