@@ -82,6 +82,9 @@ _KINDS: dict[str, tuple[str, str]] = {
         r"\b(?:did|reach\w*|achiev\w*|report\w*|hit|target)\b|"
         r"\b(?:what|which) (?!(?:is|are|was|were)\b)(?:[\w-]+ ){0,2}(rate|size|latency|throughput|temperature|gpa|"
         rf"price|ratio|speed|distance|age|height|weight|threshold)(?= (?:{_VERB}|from|by|if|when)\b|\?|$)|"
+        r"\bwhat(?:'s| is| was) the (?:[\w-]+ ){0,2}(rate|size|latency|throughput|price|speed|distance|age|height|"
+        r"weight|threshold)(?= (?:of|for|at|used|set) (?!a\b|an\b))|"
+        r"\bhow much (latency|memory|storage|bandwidth|data|power|energy|water|space|accuracy|traffic|throughput)\b|"
         r"\bwhat (?:is|are|was|were) the (?:minimum|maximum|exact|average|f1) |\bhow (?:big|large|tall|old)\b",
         rf"\d|\b(?:{_WORDS})\b",
     ),

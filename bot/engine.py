@@ -14,7 +14,7 @@ from typing import Protocol
 
 from bot.asked import asked, holds
 from bot.evidence import Evidence
-from bot.layout import introduces, items_below, number_of, refers_to, short_list
+from bot.layout import introduces, is_title, items_below, number_of, refers_to, short_list
 from bot.lists import Listing, find_list
 from index.lexical import stems
 from ingest.errors import PinciteError
@@ -154,7 +154,8 @@ def choose(evidence: Sequence[Evidence], max_words: int) -> list[Evidence]:
     """The best evidence within `max_words`, what scores far below the best and near-repeats left out, back in
     reading order.
     """
-    ranked = sorted((e for e in evidence if not e.heading and not e.leads), key=lambda e: (-e.score, e.place))
+    able = (e for e in evidence if not e.heading and not e.leads and (e.item or not is_title(e)))
+    ranked = sorted(able, key=lambda e: (-e.score, e.place))
     ranked = [e for e in ranked if e.score >= _FOCUS * ranked[0].score]
     chosen: list[Evidence] = []
     seen: list[set[str]] = []

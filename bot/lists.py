@@ -14,9 +14,10 @@ from index.retrieve import Hit
 from ingest.text import fold
 from ingest.values import Chunk
 
-_SINGULAR = "is|was|does|has|this|its|us|less|loss|class|bias|process|business|analysis|basis"
+_SINGULAR = "differences|is|was|does|has|this|its|us|less|loss|class|bias|process|business|analysis|basis"
 _ORDERS = re.compile(  # questions that want a list, whatever of
-    r"^(?:list|enumerate|outline|name)\b|\b(?:list|name) (?:the|all|every)\b|\bwalk me through\b|\bin order\b|"
+    r"^(?:list|enumerate|outline|name)\b|^(?:give|tell|show)(?: me)? the (?:two|three|four|five|six|seven|eight|\d+) |"
+    r"\b(?:list|name) (?:the|all|every)\b|\bwalk me through\b|\bin order\b|"
     r"\bwhich (?:two|three|four|five|six|seven|eight|nine|ten|\d+) |\bwhat is included\b|"
     r"\beach (?:week|step|letter|day|stage|phase|round|section)\b|\bwhat does .* (?:include|consist of)\b"
 )

@@ -2,7 +2,8 @@
 
 Words are compared by their stems, with the optimal string alignment distance (insertions, deletions, replacements
 and exchanged neighbours count one each; Damerau, CACM 1964). What stands after the stem is kept: "tecnical" becomes
-"technical", "machnes" "machines". Words that either of the two knows are never touched.
+"technical", "machnes" "machines". Words that either of the two knows are never touched, but "normalise" becomes
+"normalize" where the corpus has only that.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from index.lexical import stems
 _WORD = re.compile(r"[^\W\d_]+")
 _LEAST = 5  # letters of a word that is corrected; shorter ones have too many neighbours
 _LONG = 8  # letters from which two errors are forgiven
+_ENDING = 2  # further letters by which the corrected word's ending may differ
+_BRITISH = re.compile(r"(?<=[a-z]{2})([iy])s(?=(?:e|es|ed|er|ers|ing|able|ation|ations)$)")
 
 
 class Speller:
@@ -40,7 +43,12 @@ class Speller:
         low = word.lower()
         stem = (stems(low, self._language) or [low])[0]
         named = word != low  # a name may be new to both and still be right
-        if len(low) < _LEAST + named or stem in self._vocabulary or self._known(low):
+        if stem in self._vocabulary:
+            return word
+        american = _BRITISH.sub(r"\1z", low)
+        if american != low and stems(american, self._language)[0] in self._vocabulary:
+            return american
+        if len(low) < _LEAST + named or self._known(low):
             return word
         errors = 2 if len(stem) >= _LONG and not named else 1
         found = process.extract(stem, self._stems, scorer=OSA.distance, score_cutoff=errors, limit=20)
@@ -49,4 +57,5 @@ class Speller:
             return word
         best = min(near)[2]
         forms = (best + low[len(stem) :] * low.startswith(stem), best, best + "e", best.removesuffix("i") + "y")
-        return next((form for form in forms if self._known(form)), forms[0])
+        form = next((form for form in forms if self._known(form)), forms[0])
+        return form if OSA.distance(low, form) <= errors + _ENDING else word

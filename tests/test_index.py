@@ -320,6 +320,7 @@ def test_typing_errors_find_what_the_right_spelling_finds(retriever: Retriever) 
     for typed, meant in (
         ("what does suport vecter machnes do with kernals", "what does support vector machines do with kernels"),
         ("how many tecnical rounds does linkdin have", "how many technical rounds does linkedin have"),
+        ("why is regularisation needed", "why is regularization needed"),
     ):
         got, wanted = retriever.search(typed), retriever.search(meant)
         assert got.query == wanted.query == meant
@@ -330,7 +331,13 @@ def test_words_that_corpus_or_encoder_know_are_left_alone(retriever: Retriever) 
     speller = Speller(retriever.index.store.vocabulary, retriever.encoder.knows)
     for chunk in retriever.index.chunks[::7]:
         assert speller.corrected(chunk.text) == chunk.text
-    for right in ("Is Accenture hiring?", "a remedy for headaches", "grandmother's yolk", "Annoy or ScaNN"):
+    for right in (
+        "Is Accenture hiring?",
+        "a remedy for headaches",
+        "grandmother's yolk",
+        "Annoy or ScaNN",
+        "federated learning",
+    ):
         assert speller.corrected(right) == right
 
 
