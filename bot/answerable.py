@@ -32,6 +32,7 @@ _FOREIGN_FAR = 0.42  # the cosine for a word that the corpus lacks
 _VERY_FAR = 0.25  # the same for common words
 _THIN = 0.41  # mean cosine of the words of a query with those of a place
 _RARE = 0.4  # `rarity` from which a word says something by itself
+_FINDS = 1.0  # inverse document frequency of a name that tells passages apart: less than about a third have it
 _STRANGE_NAME = 0.6  # cosine below which a name that the corpus lacks is nobody it knows
 _PROPOSITION = re.compile(  # a question that asks whether something is so
     r"^(?:(?:so|and|but|ok|okay|well),? )?"
@@ -111,7 +112,7 @@ class Answerability:
             strange = strange or self._apart(question, query, evidence, named)
         wanted = asked(question)
         thin = self._thin(query, covered, named)
-        unmet = bool(named and thin.all())  # to name something finds it, whatever is asked about it
+        unmet = bool(thin.all()) and self._finds(query, named)
         places = np.where(thin, 0.0, places / places.max())
         kinds = [self._best_place(kind, evidence, around, places, question, named) for kind in wanted]
         return min(merely, bound, 0.5 if strange or unmet else 1.0, float(np.mean(kinds)) if kinds else 1.0)
@@ -183,6 +184,11 @@ class Answerability:
             if far and not set(stems(word)) & (set(named) | _ABOUT_TEXTS):
                 return word
         return ""
+
+    def _finds(self, query: Encoded, named: Collection[str]) -> bool:
+        """Whether a name of the query stands in so few passages that it finds them, whatever is asked about it."""
+        idf = self._store.idf[query.token_ids]
+        return any(set(stems(word)) & set(named) and idf[p].max() >= _FINDS for word, p in self._words.all(query))
 
     def _apart(self, question: str, query: Encoded, evidence: Sequence[Evidence], named: Collection[str]) -> str:
         """A name of a short question whether something is so that stands in no passage, title included, together with

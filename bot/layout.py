@@ -14,7 +14,7 @@ _TITLE, _STEP_WORDS = 6, 8  # words that the title of what follows has at most; 
 _NUMBERED = re.compile(
     r"\(?(\d{1,3})[.)]\s|(?:week|day|step|round|tip|part|phase|stage|module|lesson) (\d{1,3})\b", re.IGNORECASE
 )
-_STEP = re.compile(rf"(?:{LABEL})s?\s?#?\d+\b", re.IGNORECASE)
+_STEP = re.compile(rf"({LABEL})s?\s?#?\d+\b", re.IGNORECASE)
 _TASK = re.compile(  # set to the reader, in quotation marks
     r"(?:\S+ )?(?:[\w -]{1,24}: )?[\"'“‘](?:explain|describe|discuss|design|implement|write|compare|calculate|compute|"
     r"derive|define|prove|sketch|outline|tell me|talk me|walk me|how|what|why|which|when|where|who|would|can|do|does|"
@@ -49,8 +49,11 @@ def announces(evidence: Sequence[Evidence], n: int) -> bool:
     piece = evidence[n]
     text = piece.text.rstrip()
     after = evidence[n + 1] if n + 1 < len(evidence) and evidence[n + 1].chunk is piece.chunk else None
-    if piece.words <= _STEP_WORDS and _STEP.match(text):
-        return after is None or bool(_STEP.match(after.text))
+    if piece.words <= _STEP_WORDS and (step := _STEP.match(text)):
+        if after is None:
+            return not piece.heading  # below a heading stand the section's other passages
+        further = _STEP.match(after.text)
+        return further is not None and further.group(1).lower() == step.group(1).lower()
     asks = text.rstrip("\"'”’) ").endswith("?") or bool(_TASK.fullmatch(text))
     if piece.heading or not (asks or text.endswith(":")):
         return False
