@@ -185,6 +185,10 @@ class Answerability:
                 return word
         return ""
 
+    def names(self, question: str, query: Encoded) -> bool:
+        """Whether the question names somebody or something that tells passages of the corpus apart."""
+        return self._finds(query, set(stems(question)) & self._names)
+
     def _finds(self, query: Encoded, named: Collection[str]) -> bool:
         """Whether a name of the query stands in so few passages that it finds them, whatever is asked about it."""
         idf = self._store.idf[query.token_ids]

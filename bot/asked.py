@@ -115,7 +115,8 @@ _KINDS: dict[str, tuple[str, str]] = {
         r"creators?)\b|\b(?:names? of|who (?:is|are|was|were)) (?:the|its|their)\b.*\b\w{2,}(?:er|or|ist|ee|ian)s?\b|"
         r"\bwho (?:wrote|founded|invented|created|discovered|authored|teaches|runs|leads)\b",
         r"(?-i:\b(?!(?:The|An?|In|At|On|This|That|Our|We|It|For|And|But|If|When|How|What|Why)\b)"
-        r"(?=\w*[^\WA-Z])[A-Z][\w’'-]+\.? (?:[A-Z]\. )?(?:de |van |von |bin )?(?=\w*[^\WA-Z])[A-Z][\w’'-]+)",
+        r"(?=\w*[^\WA-Z])[A-Z][\w’'-]+\.? (?:[A-Z]\. )?(?:de |van |von |bin )?(?=\w*[^\WA-Z])[A-Z][\w’'-]+|"
+        r"[A-Z][\w’'-]+ et al\b)",
     ),
     "someone": (
         r"^who (?:(?:at|in|from|on|of) \w+ )?(?!used\b|need)(?:\w+(?:ed|ght|ilt|ew)|led|won|made|began|ran|came)\b",

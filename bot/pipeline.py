@@ -166,15 +166,16 @@ class Pipeline:
         timings = {"retrieve": _ms(started), "first_token": _ms(started), "total": 0.0}
         yield Found(retrieval.hits, retrieval.timings_ms)
         answer = _Writer(question_id, question, engine.name, timings, started)
-        if near < self.config.min_near:
+        query = retrieval.encoded or self.retriever.encoder.encode_query(retrieval.query)
+        far = near < self.config.min_near
+        if far and not (retrieval.hits and self._answerability.names(asking, query)):
             yield answer.refuse("nothing_retrieved", prompts.NOTHING_RETRIEVED)
             return
         passages = [*retrieval.hits, *self._rest(asking, retrieval.hits)]
         evidence = gather(retrieval, passages, self._encoder, self.retriever.index.tokens, self.config.evidence)
-        query = retrieval.encoded or self.retriever.encoder.encode_query(retrieval.query)
         held = self._answerability.score(asking, query, evidence)
         answer.confidence = round(max(0.0, min(1.0, near * held)), 4)
-        if held < self.config.min_answer:
+        if far or held < self.config.min_answer:
             yield answer.refuse("not_supported", prompts.NOT_SUPPORTED, _related(evidence))
             return
         drafted = kept = 0

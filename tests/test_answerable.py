@@ -294,6 +294,13 @@ def test_names_that_never_stand_together_are_no_yes(pipeline: Pipeline) -> None:
     assert not pipeline.ask("Does Tesla use LIDAR?", ExtractiveEngine()).refused
 
 
+def test_a_subject_of_the_articles_is_never_called_far(pipeline: Pipeline) -> None:
+    answer = pipeline.ask("What does BYD make?", ExtractiveEngine())
+    assert answer.refusal_reason == "not_supported" and any("BYD" in c.article for c in answer.related)
+    assert pipeline.ask("What is the capital of France?", ExtractiveEngine()).refusal_reason == "nothing_retrieved"
+    assert "Vaswani" in pipeline.ask("Who are the authors of Attention Is All You Need?", ExtractiveEngine()).answer
+
+
 def test_what_is_near_a_refused_question_advertises_nothing(pipeline: Pipeline) -> None:
     for question in ("Who is the chief scientist at Tesla?", "Who founded InterviewNode?"):
         answer = pipeline.ask(question, ExtractiveEngine())
