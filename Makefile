@@ -61,8 +61,11 @@ hashes:
 		--universal --python-version 3.10 --generate-hashes --no-annotate --no-header --output-file hashes.txt
 
 # known vulnerabilities of what is pinned; asks a service on the network
+# pip-audit in an environment of its own, so that it does not become a dependency
 audit:
-	uvx pip-audit --requirement hashes.txt --require-hashes --disable-pip
+	$(PYTHON) -m venv .data/audit
+	.data/audit/bin/pip install -q pip-audit
+	.data/audit/bin/pip-audit --requirement hashes.txt --require-hashes --disable-pip
 
 clean:
 	rm -rf $(VENV) .index .data
