@@ -31,6 +31,7 @@ _REQUEST = re.compile(
     r"(?:(?:walk|talk|take) me through|tell me (?:more )?about|(?:explain|describe|outline)(?: to me)?) ",
     re.IGNORECASE,
 )
+_DEFINITE = re.compile(r"(?:the|your|my)\b", re.IGNORECASE)
 _GREETING = r"(?:good (?:day|morning|afternoon|evening)|hello|hi|hey|greetings)(?: there| all| everyone)?[,.!]+\s+"
 _POLITELY = (
     r"(?:(?:(?:can|could|would|will) you (?:please |kindly )?|please )(?:tell me|let me know)|"
@@ -98,6 +99,9 @@ def leans(question: str) -> bool:
     content = sum(w not in FUNCTION_WORDS for w in words)
     if words[0] in _OPENING or any(w in _POINTING for w in words):
         return True
+    rest = without_request(question)
+    if rest != question and not _DEFINITE.match(rest):  # "tell me about dropout" names its own subject
+        return all(w in FUNCTION_WORDS for w in _WORD.findall(fold(rest).lower()))
     if _WHOLE.match(" ".join(words)):
         named = any(w[0].isupper() for w in _WORD_ANY_CASE.findall(fold(question))[1:] if w != "I")
         return content < _WHOLE_CONTENT - named

@@ -366,6 +366,7 @@ def test_questions_that_stand_alone_and_messages_that_do_not() -> None:
         "Who is the CEO of Tesla?",
         "How does LinkedIn rank job postings?",
         "What is a confusion matrix used for?",
+        "Tell me about federated learning",
     ):
         assert not leans(alone), alone
     for leaning in (
@@ -373,6 +374,7 @@ def test_questions_that_stand_alone_and_messages_that_do_not() -> None:
         "And how fast?",
         "Why is that?",
         "explain more",
+        "explain the second step",
         "give me an example",
         "how long?",
     ):
