@@ -45,7 +45,7 @@ _KINDS: dict[str, tuple[str, str]] = {
     ),
     "calculation": (
         r"\bhow (?:exactly |precisely )?(?:is|are|was|do|does|did|can|should|would|to)\b.*"
-        r"\b(?:calculat\w+|comput(?:e|ed|es)|work(?:ed)? out)\b|"
+        r"\b(?:calculat\w+|comput(?:e|ed|es)|worked out)\b|"
         r"\b(?:in what|which) way is\b.*\b(?:calculated|computed)\b",
         r"[=∑√∏∫≈≤≥^]|\bO\s?\(|\\frac|\w\s?/\s?[\w(]|\b(?:plus|minus|times|multipl\w+|subtract\w*|divid\w+)\b|"
         r"\b(?:sum|ratio|mean|average|product|number|fraction|share|proportion|difference|distance|combination|"
@@ -82,9 +82,9 @@ _KINDS: dict[str, tuple[str, str]] = {
         r"\b(?:did|reach\w*|achiev\w*|report\w*|hit|target)\b|"
         r"\b(?:what|which) (?!(?:is|are|was|were)\b)(?:[\w-]+ ){0,2}(rate|size|latency|throughput|temperature|gpa|"
         rf"price|ratio|speed|distance|age|height|weight|threshold)(?= (?:{_VERB}|from|by|if|when)\b|\?|$)|"
-        r"\bwhat(?:'s| is| was) the (?:[\w-]+ ){0,2}(rate|size|latency|throughput|price|speed|distance|age|height|"
+        r"\bwhat(?:'s| is| was) the (?:[\w-]+ ){0,2}(?:rate|size|latency|throughput|price|speed|distance|age|height|"
         r"weight|threshold)(?= (?:of|for|at|used|set) (?!a\b|an\b))|"
-        r"\bhow much (latency|memory|storage|bandwidth|data|power|energy|water|space|accuracy|traffic|throughput)\b|"
+        r"\bhow much (?:latency|memory|storage|bandwidth|data|power|energy|water|space|accuracy|traffic|throughput)\b|"
         r"\bwhat (?:is|are|was|were) the (?:minimum|maximum|exact|average|f1) |\bhow (?:big|large|tall|old)\b",
         rf"\d|\b(?:{_WORDS})\b",
     ),
@@ -112,7 +112,7 @@ _KINDS: dict[str, tuple[str, str]] = {
     "measure": (rf"\bin ({_UNIT})\b(?! (?:of|that|which|\d|{'|'.join(_SPELLED)}))", r"\d\s?-?{of}"),
     "person": (
         r"\bwho (?:is|was|were|are) the\b.*\b(?:ceo|cto|founders?|authors?|inventors?|presidents?|heads?|directors?|"
-        r"creators?)\b|\b(?:names? of|who (?:is|are|was|were)) (?:the|its|their)\b.*\b\w{2,}(?:er|or|ist|ee|ian)s?\b|"
+        r"creators?)\b|\bnames? of\b.*\bwho\b|"
         r"\bwho (?:wrote|founded|invented|created|discovered|authored|teaches|runs|leads)\b",
         r"(?-i:\b(?!(?:The|An?|In|At|On|This|That|Our|We|It|For|And|But|If|When|How|What|Why)\b)"
         r"(?=\w*[^\WA-Z])[A-Z][\w’'-]+\.? (?:[A-Z]\. )?(?:de |van |von |bin )?(?=\w*[^\WA-Z])[A-Z][\w’'-]+|"

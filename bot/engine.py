@@ -7,7 +7,7 @@ engine writes is only a draft: the pipeline checks every sentence before anybody
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Protocol
@@ -27,6 +27,7 @@ _END = re.compile(  # after a sentence, its closing quote and its markers; not a
 _ABOUT_ASIDES = re.compile(r"\b(?:asked?|asks|interviewers?|tips?|webinar|register|sign up|help)\b", re.IGNORECASE)
 _FITTING = 0.05  # added to the score of evidence that holds the kind of thing asked for
 _FOCUS = 0.82  # share of the best score that a further sentence must reach
+_DIGIT = re.compile(r"\d")
 _ANNOUNCES = 8  # words of the items of a list that only announces what stands below them
 _LABEL = re.compile(r"(?:[-*•]\s+)?([^\W\d][\w \-/()&]{0,40}):\s")
 _BULLET = re.compile(r"^(?:[-*•]|\d{1,2}[.)])\s+")
@@ -120,13 +121,12 @@ def _quote_list(listing: Listing, evidence: Sequence[Evidence], max_words: int) 
     if listing.label:
         words += listing.label.words
         yield Draft(listing.label.clean, (listing.label,))
-    rows = [_with_details(item, listing, evidence) for item in listing.items]
-    for most in (4, 2, 1):  # parts of an item
-        if words + sum(p.words for parts in rows for p in parts[:most]) <= max_words:
-            rows = [parts[:most] for parts in rows]
-            break
-    else:
-        rows = [parts[:1] for parts in rows]
+    own = {item.place for item in listing.items}
+    short = all(item.words <= _ANNOUNCES and item.text[-1:] not in ".!?;" for item in listing.items)
+    rows = [_with_details(item, own, evidence) if short or item.leads else [item] for item in listing.items]
+    lengths = {most: words + sum(p.words for parts in rows for p in parts[:most]) for most in (4, 2)}
+    most = next((most for most, length in lengths.items() if length <= max_words), 1)
+    rows = [parts[:most] for parts in rows]
     for parts in rows:
         words += sum(p.words for p in parts)
         if words > max_words:
@@ -136,26 +136,24 @@ def _quote_list(listing: Listing, evidence: Sequence[Evidence], max_words: int) 
             yield _quote(list(run), 2)
 
 
-def _with_details(item: Evidence, listing: Listing, evidence: Sequence[Evidence]) -> list[Evidence]:
-    """The item and, if it or all items of its list only announce, up to three pieces right below it."""
-    own = {i.place for i in listing.items}
+def _with_details(item: Evidence, own: Collection[int], evidence: Sequence[Evidence]) -> list[Evidence]:
+    """The item and up to three pieces right below it that belong to no item: `own` are the items' places."""
     parts = [item]
-    if item.leads or all(i.words <= _ANNOUNCES and i.text[-1:] not in ".!?;" for i in listing.items):
-        for piece in evidence[item.place + 1 : item.place + 4]:
-            if piece.place in own or piece.chunk is not item.chunk or piece.heading or piece.leads:
-                break
-            if number_of(piece) is not None:
-                break
-            parts.append(piece)
+    for piece in evidence[item.place + 1 : item.place + 4]:
+        if piece.place in own or piece.chunk is not item.chunk or piece.heading or piece.leads:
+            break
+        if number_of(piece) is not None:
+            break
+        parts.append(piece)
     return parts
 
 
 def choose(evidence: Sequence[Evidence], max_words: int) -> list[Evidence]:
-    """The best evidence within `max_words`, what scores far below the best and near-repeats left out, back in
-    reading order.
+    """The best evidence within `max_words`, what scores far below the best, near-repeats and the titles of other parts
+    left out, back in reading order.
     """
-    able = (e for e in evidence if not e.heading and not e.leads and (e.item or not is_title(e)))
-    ranked = sorted(able, key=lambda e: (-e.score, e.place))
+    ranked = sorted((e for e in evidence if not e.heading and not e.leads), key=lambda e: (-e.score, e.place))
+    ranked = [*ranked[:1], *(e for e in ranked[1:] if e.item or not is_title(e) or _DIGIT.search(e.text))]
     ranked = [e for e in ranked if e.score >= _FOCUS * ranked[0].score]
     chosen: list[Evidence] = []
     seen: list[set[str]] = []

@@ -26,7 +26,7 @@ _PROMOTION = re.compile(
     r"\bregister (?:now|for|here|today)\b|\bsign up\b|\bsubscribe\b|\bwebinar\b|\benroll? (?:now|today|in our)\b|"
     r"\bclick here\b|\bfollow us\b|\bcontact us\b|\bbook (?:a|your) (?:call|demo|session|slot)\b|\bfree trial\b|"
     r"\bjoin (?:[\w-]+ ){0,3}(?:now|today)\b|\btake (?:the|your) (?:first|next) steps? (?:to|toward)|"
-    r"\bultimate guide\b|\bwelcome to (?:the|this|our|\w+['’]s)\b|\bwe speciali[sz]e in\b|"
+    r"\bultimate guide\b|^welcome to (?:the|this|our|\w+'s)\b|\bspeciali[sz]e in helping\b|"
     r"\bwe(?:'ve| have) helped (?:hundreds|thousands|many|countless|dozens)\b|"
     r"\bgood luck\b|\bwe(?:'re| are) (?:always )?here to help\b|\bhere to help you every step\b|\bdiscount\b.*\bcode\b",
     re.IGNORECASE,

@@ -31,6 +31,11 @@ def number_of(piece: Evidence) -> int | None:
     return int(match.group(match.lastindex or 1)) if match else None
 
 
+def is_step(piece: Evidence) -> bool:
+    """Whether it is numbered by a word ("Week 3: ...") and not by the number alone."""
+    return number_of(piece) is not None and piece.text[0].isalpha()
+
+
 def is_title(piece: Evidence) -> bool:
     """A short line without an end: the heading of what follows."""
     return piece.words <= _TITLE and piece.text[-1:] not in ".!?,;"

@@ -6,15 +6,15 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from bot.asked import LABEL, asked
+from bot.asked import asked
 from bot.evidence import Evidence
-from bot.layout import in_one_section, is_title, number_of
+from bot.layout import in_one_section, is_step, is_title, number_of
 from index.lexical import stems
 from index.retrieve import Hit
 from ingest.text import fold
 from ingest.values import Chunk
 
-_SINGULAR = "differences|is|was|does|has|this|its|us|less|loss|class|bias|process|business|analysis|basis"
+_NO_THINGS = "differences|is|was|does|has|this|its|us|less|loss|class|bias|process|business|analysis|basis"
 _ORDERS = re.compile(  # questions that want a list, whatever of
     r"^(?:list|enumerate|outline|name)\b|^(?:give|tell|show)(?: me)? the (?:two|three|four|five|six|seven|eight|\d+) |"
     r"\b(?:list|name) (?:the|all|every)\b|\bwalk me through\b|\bin order\b|"
@@ -25,12 +25,12 @@ _PREPARES = re.compile(  # questions that want advice in a row
     r"\bhow (?:should|do|can|could|would|must|to)\b(?: [\w']+){0,2} (?:prepare|get ready)\b|"
     r"\b(?:study|learning|preparation) plan\b|\broadmap\b"
 )
-_ADVICE = re.compile(r"\bprepar|\btips?\b|\bplan\b|\broadmap\b|\bsteps?\b|\bstrateg|\bways to\b|→", re.IGNORECASE)
+_ADVICE = re.compile(r"\bprepar|\btips?\b|\bplan\b|\broadmap\b|\bsteps?\b|\bstrateg|\bways to\b", re.IGNORECASE)
 _THINGS = re.compile(  # questions that want several things of a named sort, in the group
     r"\b(?:what|which)(?: are| were)?(?: the| some| all| your)?(?: [\w-]+){0,3}? "
     r"(steps|stages|phases|rounds|tips|strategies|techniques|challenges|skills|resources|ways|advantages|"
     r"disadvantages|pros|cons|benefits|drawbacks|pitfalls|requirements|components|types|kinds)\b|"
-    rf"\bwhat (?:are|were) (?:the|all|some|your)? ?(?:[a-z]+ ){{0,3}}?(?!(?:{_SINGULAR})\b)([a-z-]+s)\b"
+    rf"\bwhat (?:are|were) (?:the|all|some|your)? ?(?:[a-z]+ ){{0,3}}?(?!(?:{_NO_THINGS})\b)([a-z-]+s)\b"
 )
 _WANTS_QUESTIONS = re.compile(
     r"(?:\b(?:list|name|show|give)\b(?: me)?(?: all)?(?: of)?(?: the| some)?|\b(?:which|what)\b)"
@@ -116,12 +116,11 @@ def numbered_part(question: str, evidence: Sequence[Evidence]) -> Listing | None
     """
     wanted = set(stems(question))
     for number in (kind.of for kind in asked(question) if kind.kind == "label"):
-        form = re.compile(rf"\W*(?:{LABEL})s?\s?#?{number}\b", re.IGNORECASE)
         parts, label = [], ""
         for piece in evidence:
             if piece.heading or (is_title(piece) and number_of(piece) is None and not piece.item):
                 label = piece.text
-            elif form.match(piece.text) and number_of(piece) is not None:
+            elif is_step(piece) and number_of(piece) == int(number):
                 shared = len(wanted & set(stems(f"{label} {piece.text}"))) / max(1, len(wanted))
                 below = tuple(_until_next(evidence[piece.place + 1 :], piece))
                 parts.append(Listing(piece, below, piece.score + _LABELS * shared))
@@ -179,7 +178,7 @@ def best_list(question: str, evidence: Sequence[Evidence]) -> Listing | None:
     found = []
     for label, items in _listings(evidence):
         above = " ".join([*items[0].chunk.headings, label.text if label else ""])
-        if (sort and not _of_sort(sort, label, items)) or (advice and not _ADVICE.search(above)):
+        if (sort and not _of_sort(sort, label, items)) or (advice and not (is_step(items[0]) or _ADVICE.search(above))):
             continue
         shared = len(wanted & set(stems(above))) / max(1, len(wanted))
         here = set(stems(f"{items[0].chunk.article} {above}"))

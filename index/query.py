@@ -39,7 +39,7 @@ _POLITELY = (
     r"i(?:['’]m| am| was)(?: just)? (?:wondering|curious)|do you (?:happen to )?know|may i ask)[,:]?\s+"
     r"(?P<whether>(?:whether|if)\s)?(?!about\b|more\b)"
 )
-_COURTESY = re.compile(rf"^(?=\W*\w)(?:{_GREETING})?(?:{_POLITELY})?(?=\w)", re.IGNORECASE)
+_COURTESY = re.compile(rf"^(?:{_GREETING})?(?:{_POLITELY})?(?=\w)", re.IGNORECASE)
 _OPENING = frozenset(("and", "but", "so", "ok", "okay", "elaborate"))
 
 

@@ -46,7 +46,7 @@ class Speller:
         if stem in self._vocabulary:
             return word
         american = _BRITISH.sub(r"\1z", low)
-        if american != low and stems(american, self._language)[0] in self._vocabulary:
+        if american != low and self._vocabulary.keys() & set(stems(american, self._language)):
             return american
         if len(low) < _LEAST + named or self._known(low):
             return word

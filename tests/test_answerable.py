@@ -89,6 +89,14 @@ Step 2: Brew a batch for a neighbour
 
 - "Explain why wort is boiled for an hour."
 - "Which beer goes with cheese?" A dark one.
+
+## Visits
+
+We specialize in dark beers. Children are welcome to the yard.
+
+Entrance fee: 7 euros
+
+Garden open until dusk
 """
 SPEECH = """Overseas, Ukraine is at risk. It can stop the invasion if we stand with it and send the weapons it needs.
 
@@ -130,6 +138,10 @@ def small(tmp_path_factory: pytest.TempPathFactory, encoder: SentenceEncoder) ->
         ("lease", "Who repairs the roof?", "The Landlord"),
         ("lease", "Good day. I would like to know how high the deposit is.", "1,900 euros"),
         ("lease", "Hello! I was wondering if dogs are allowed.", "not keep dogs"),
+        ("brewing", "What do you specialize in?", "dark beers"),
+        ("brewing", "Are children welcome to the yard?", "Children are welcome"),
+        ("brewing", "How much is the entrance fee?", "7 euros"),
+        ("brewing", "Until when is the garden open?", "until dusk"),
         ("brewing", "What am I told to do in step 2 of the way from cook to brewer?", "Fifty litres"),
         (
             "speech",  # whose text does not name the speaker
