@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 import shutil
@@ -263,6 +264,20 @@ def test_conversations_are_found_again_renamed_exported_and_deleted(
     expect(page.locator(".turn")).to_have_count(0)
     page.reload()
     expect(page.locator(".welcome")).to_be_visible(timeout=30_000)
+
+
+def test_a_question_sent_while_another_is_answered_is_answered_next(page: Page) -> None:
+    box, asked = page.locator("#question textarea"), ["What is dropout?", "What is bagging?", "What is boosting?"]
+    box.fill(asked[0])
+    page.keyboard.press("Enter")
+    for before, question in itertools.pairwise(asked):
+        expect(page.locator("#live .user p")).to_have_text(before, timeout=30_000)
+        box.fill(question)
+        page.keyboard.press("Enter")
+    answered(page, asked[-1])
+    expect(page.locator(".turn .user p")).to_have_text(asked)
+    expect(page.locator(".turn .tools")).to_have_count(len(asked))
+    expect(box).to_have_value("")
 
 
 def test_nothing_moves_while_an_answer_is_written(page: Page) -> None:

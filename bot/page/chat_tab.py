@@ -139,9 +139,10 @@ def connect(
         answers.stop(str(request.session_hash))
 
     answering: dict[str, Any] = {"concurrency_limit": 4, "concurrency_id": "answer", **QUIET}
+    # A question sent while another is still answered waits for its turn: Gradio's own default drops it without a word.
+    sent, typed = [talk.question.submit, talk.send.click], [talk.question, talk.editing, *said]
     asked: list[Any] = [
-        talk.question.submit(submit, [talk.question, talk.editing, *said], streamed, **answering),
-        talk.send.click(submit, [talk.question, talk.editing, *said], streamed, **answering),
+        gr.on(sent, submit, typed, streamed, trigger_mode="always_last", **answering),
         events.submit(press, said, streamed, **answering),
         events.retry(again, said, streamed, **answering),
     ]
