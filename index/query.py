@@ -19,6 +19,14 @@ _POINTING = frozenset(
     another instead also else more again
     """.split()  # noqa: SIM905
 )
+# Pointing words that point within their own question, or nowhere: "Is there ...?", "models that overfit", "How does
+# Uber pay its drivers?", "Why does a model forget when it is tuned?". "The company ... its" still points back.
+_NAMED = r"(?:(?<=\S )(?!I\b)[A-Z][\w'’-]*|\b[Aa]n? \w+)"
+_WITHIN = re.compile(
+    rf"^(?i:is|was) there(?= an? )|\b(?P<noun>(?:an?|some|any) (?:[\w-]+ )?[\w-]+) that(?= \w)|"
+    rf"(?P<named>{_NAMED}\b.*?) (?:its|their|his|her|(?:and|when|if|while|because|after|before|once|what) "
+    r"(?:it|they|he|she))\b"
+)
 _WORD_ANY_CASE = re.compile(r"[A-Za-z0-9][A-Za-z0-9'-]*")
 # A question with its own verb stands alone with this many content words, one fewer if it names somebody.
 _VERBS = "is|are|was|were|do|does|did|has|have|can|could|should|would|will"
@@ -97,7 +105,7 @@ def leans(question: str) -> bool:
     """Whether a message may need the turns before it: it points back ("it", "those", "and ...") or is short."""
     words = _WORD.findall(fold(question).lower())
     content = sum(w not in FUNCTION_WORDS for w in words)
-    if words[0] in _OPENING or any(w in _POINTING for w in words):
+    if words[0] in _OPENING or any(w in _POINTING for w in _WORD.findall(_without_inner(fold(question)).lower())):
         return True
     rest = without_request(question)
     if rest != question and not _DEFINITE.match(rest):  # "tell me about dropout" names its own subject
@@ -106,6 +114,13 @@ def leans(question: str) -> bool:
         named = any(w[0].isupper() for w in _WORD_ANY_CASE.findall(fold(question))[1:] if w != "I")
         return content < _WHOLE_CONTENT - named
     return content <= _SHORT
+
+
+def _without_inner(question: str) -> str:
+    """The question without the pointing words that have what they point to beside them."""
+    for _ in range(3):  # one name may be pointed to more than once
+        question = _WITHIN.sub(lambda m: m["noun"] or m["named"] or "", question)
+    return question
 
 
 def search_text(question: str, history: Sequence[Mapping[str, str]] = ()) -> str:

@@ -379,6 +379,10 @@ def test_questions_that_stand_alone_and_messages_that_do_not() -> None:
         "How does LinkedIn rank job postings?",
         "What is a confusion matrix used for?",
         "Tell me about federated learning",
+        "What salary does Uber pay its data scientists?",
+        "Is there a take-home test at Uber?",
+        "Why does a neural network forget what it learned when it is tuned?",
+        "What is a technique that reduces overfitting in trees?",
     ):
         assert not leans(alone), alone
     for leaning in (
@@ -389,6 +393,11 @@ def test_questions_that_stand_alone_and_messages_that_do_not() -> None:
         "explain the second step",
         "give me an example",
         "how long?",
+        "How does the company train its models?",
+        "How do its interviews compare to Uber's?",
+        "Does Uber ask it too?",
+        "How many interview rounds are there in total?",
+        "Explain that part of the answer again please",
     ):
         assert leans(leaning), leaning
     assert not wants_list("And what did better accuracy do for tips?")
