@@ -21,6 +21,7 @@ from bot.nearness import QueryWords
 from bot.words import rarity
 from index.encode import Encoded
 from index.lexical import stems
+from index.query import without_request
 from index.store import Index
 from ingest.text import fold
 
@@ -36,6 +37,7 @@ _FINDS = 1.0  # inverse document frequency of a name that tells passages apart: 
 _STRANGE_NAME = 0.6  # cosine below which a name that the corpus lacks is nobody it knows
 _PROPOSITION = re.compile(  # a question that asks whether something is so
     r"^(?:(?:so|and|but|ok|okay|well),? )?"
+    r"(?!(?:can|could|will|would) you (?:please )?(?:give|show|tell|list|name|suggest|recommend|help|share|compare|summari[sz]e))"
     r"(?:is|are|was|were|do|does|did|can|could|will|would|should|has|have|had|must|whether)\b"
 )
 _EACH = re.compile(r"\b(?:both|either|or|versus|vs|compared?|differ\w*|between|each)\b")
@@ -44,9 +46,13 @@ _ABOUT_TEXTS = frozenset(
         "article guide section page text author blog post example mention end according question answer list name "
         "document tell show explain describe whom whose both option idea kind type sort significance "
         "importance impact effect consequence respond response reaction role purpose fact happen emphasize address "
-        "goes mean step told said"
+        "goes mean step told said thing stuff way stand"
     )
 )
+_YEAR = re.compile(
+    r"\b(?:in|by|since|of|from|until|till|during|after|before|around|year|early|late|mid) ((?:19|20)\d\d)\b(?! [a-z]+s\b)"
+)
+_COMPARING = frozenset(stems("difference differ different compare comparison versus vs better similar"))
 _WORD = re.compile(r"[^\W\d_][\w'’-]*")
 _PROPER = re.compile(r"(?<=[a-z,] )[A-Z][\w-]+|\b[A-Za-z][a-z]*[A-Z][\w-]*")  # capitals not owed to the place
 _OFTEN = 2  # times
@@ -105,9 +111,9 @@ class Answerability:
         named = _names(question) | (set(stems(question)) & self._names)
         merely = _merely_asked(question, evidence, best @ weights)
         bound = self._binding(query, evidence, covered, weights, named)
-        strange = self._stranger(question, query, best) or self._missing(query, evidence, best, weights)
+        strange = self._stranger(question, query, best) or self._missing(question, query, evidence, best, weights)
         places = covered @ weights
-        if not strange and _PROPOSITION.match(fold(question).lower()):
+        if not strange and _PROPOSITION.match(fold(without_request(question)).lower()):
             strange = self._unsaid(query, covered[int(places.argmax())], weights, named)
             strange = strange or self._apart(question, query, evidence, named)
         wanted = asked(question)
@@ -130,7 +136,7 @@ class Answerability:
         """
         rest = np.zeros(len(weights))
         for word, places in self._words.all(query):
-            if not set(stems(word)) & set(named):
+            if not set(stems(word)) & (set(named) | _ABOUT_TEXTS | _COMPARING):
                 rest[places] = weights[places]
         rest[[k for k in range(len(rest)) if k not in set(self._words.content(query))]] = 0.0
         if not named or not rest.sum():
@@ -163,12 +169,17 @@ class Answerability:
                 return word
         return ""
 
-    def _missing(self, query: Encoded, evidence: Sequence[Evidence], best: np.ndarray, weights: np.ndarray) -> str:
-        """A telling word of a short query that no evidence has or comes near to in meaning, or an empty string.
-        Queries of more than eight content words describe more than they name.
+    def _missing(
+        self, question: str, query: Encoded, evidence: Sequence[Evidence], best: np.ndarray, weights: np.ndarray
+    ) -> str:
+        """A year that no evidence has, or a telling word of a short query that none has or comes near to in meaning, or
+        an empty string. Queries of more than eight content words describe more than they name; "Outline ..." asks.
         """
         near = best.max(axis=0)
-        known = set(stems(" ".join({f"{e.chunk.article} {e.chunk.section} {e.chunk.text}" for e in evidence})))
+        texts = " ".join({f"{e.chunk.article} {e.chunk.section} {e.chunk.text}" for e in evidence})
+        if years := [year for year in _YEAR.findall(question) if year not in texts]:
+            return years[0]
+        known = set(stems(texts)) | _COMPARING | (set(stems(question)) - set(stems(without_request(question))))
         for word, place, rare in self._telling(query, weights):
             far = near[place] < (_FAR if self._words.known(word) else _FOREIGN_FAR)
             if far and rare >= _RARE and not set(stems(word)) & (known | _ABOUT_TEXTS):
@@ -185,9 +196,23 @@ class Answerability:
                 return word
         return ""
 
-    def names(self, question: str, query: Encoded) -> bool:
-        """Whether the question names somebody or something that tells passages of the corpus apart."""
-        return self._finds(query, set(stems(question)) & self._names)
+    def names(self, question: str, query: Encoded) -> list[str]:
+        """Who or what the question names that tells passages of the corpus apart, in the question's words; neighbours
+        ("Hugging Face") are one.
+        """
+        named = set(stems(question)) & self._names
+        found: list[str] = []
+        end = -2
+        for match in _WORD.finditer(question):
+            own = set(stems(match.group())) & named
+            if own and found and not question[end : match.start()].strip():
+                found[-1] += question[end : match.end()]
+            elif own and self._finds(query, own):
+                found.append(match.group())
+            else:
+                continue
+            end = match.end()
+        return found
 
     def _finds(self, query: Encoded, named: Collection[str]) -> bool:
         """Whether a name of the query stands in so few passages that it finds them, whatever is asked about it."""

@@ -58,7 +58,9 @@ _KINDS: dict[str, tuple[str, str]] = {
     "money": (
         r"(?<!\bby )\bhow much\b.*\b(?:earns?|pays?|paid|costs?|makes?|charges?|salary|spend)\b|\bhow expensive\b|"
         r"\b(?:what|which|how)\b.*\b(?:salary|salaries|wages?|compensation|earns?|stipend|tuition)\b|"
-        r"\bwhat(?:'s| (?:does|do|did|is|are))\b.*\b(?:pays?|paid|charges?|price of|fee|cost of|costs?)\b(?! function)",
+        r"\bwhat(?:'s| (?:does|do|did|is|are))\b.*\b(?:pays?|paid|charges?|price of|fee|cost of|costs?)\b(?! function)|"
+        r"^(?:the )?(?:price|fees?|salary|salaries|wages?) (?:of|for|at)\b|"
+        r"^[\w '-]+ (?:salary|salaries)\W*$",
         r"[$€£₹¥]\s?\d|\b\d[\d,.]*\s?k\b|\b\d[\d,.]*\s?(?:usd|eur|gbp|inr|dollars|euros|pounds|lakhs?|cents)\b",
     ),
     "duration": (
@@ -69,7 +71,8 @@ _KINDS: dict[str, tuple[str, str]] = {
     ),
     "date": (
         r"\b(?:what|which) (?:year|date|month|decade)\b|\bwhen (?:was|were|did)\b|\bsince when\b|"
-        r"\bwhen (?:is|are) the (?:next|first|last|deadline)\b",
+        r"\bwhen (?:is|are) the (?:next|first|last|deadline)\b|\bwhen (?:does|do|will) .*\b(?:take place|come out|"
+        r"be (?:held|released|launched))\b|\bwhen (?:does|do|will) the next\b",
         r"\b(?:1\d|20)\d\d\b|\b(?:january|february|march|april|june|july|august|september|october|november|december|"
         r"century|today|yesterday|(?:last|this) (?:year|month|week))\b",
     ),
@@ -131,7 +134,10 @@ _KINDS: dict[str, tuple[str, str]] = {
         r"\b(?:what|which|give|show|send|share)\b.*\b(?:url|link|website|web page|e-?mail address|phone number)\b",
         r"https?://|www\.|\w@\w|\.(?:com|org|ai|io)\b|\d{3}[-\s]\d{3}",
     ),
-    "count": (rf"\bhow many (?!{_TIME}|times\b)((?:(?!(?:{_VERB})\b)[\w'-]+ ?){{1,4}})", ""),
+    "count": (
+        rf"\bhow many (?!{_TIME}|times\b)((?:(?!(?:{_VERB})\b)[\w'-]+ ?){{1,4}})|\b([a-z-]+s),? how many\W*$",
+        "",
+    ),
 }
 _NAMES = ("person", "someone", "country")
 _MEASURED = {  # what is asked for by these names is also told by its unit alone
@@ -186,9 +192,11 @@ def holds(text: str, wanted: Asked, question: str = "", common: Collection[str] 
         return bool(unit and unit.search(plain))
     form = _KINDS[wanted.kind][1].replace("{of}", re.escape(wanted.of.rstrip("s")))
     found = re.finditer(form, plain, re.IGNORECASE | re.MULTILINE)
+    asked_about = set(stems(question))
+    if wanted.kind == "place":
+        return any(set(stems(m.group())) - asked_about for m in found)
     if wanted.kind not in _NAMES:
         return any(True for _ in found)
-    asked_about = set(stems(question))
     names = [m.group() for m in found if not _in_lower_case(m.group(), common)]
     if wanted.kind == "person":  # "Hugging Face Hub" is nobody who founded Hugging Face
         return any(not set(stems(name)) & asked_about for name in names)

@@ -13,6 +13,7 @@ from itertools import groupby
 from typing import Protocol
 
 from bot.asked import asked, holds
+from bot.compare import compared
 from bot.evidence import Evidence
 from bot.layout import introduces, is_title, items_below, number_of, refers_to, short_list
 from bot.lists import Listing, find_list
@@ -30,6 +31,7 @@ _FOCUS = 0.82  # share of the best score that a further sentence must reach
 _DIGIT = re.compile(r"\d")
 _ANNOUNCES = 8  # words of the items of a list that only announces what stands below them
 _LABEL = re.compile(r"(?:[-*•]\s+)?([^\W\d][\w \-/()&]{0,40}):\s")
+_HERE = re.compile(r"(?:here|these|this|those|they)\b", re.IGNORECASE)
 _BULLET = re.compile(r"^(?:[-*•]|\d{1,2}[.)])\s+")
 
 
@@ -61,7 +63,18 @@ class ExtractiveEngine:
         self.max_words, self.max_list_words = max_words, max_list_words
 
     def draft(self, question: str, evidence: Sequence[Evidence]) -> Iterator[Draft]:
-        """Quote the chosen evidence; see `choose`. A question that asks for a list gets a whole one."""
+        """Quote the chosen evidence; see `choose`. A question that asks for a list gets a whole one, one that compares
+        what two articles are about an answer from each.
+        """
+        parts = compared(question, {e.chunk.article for e in evidence})
+        if not parts:
+            yield from self._draft(question, evidence, self.max_words)
+        for part in parts:
+            about = [e for e in evidence if e.chunk.article in part.titles]
+            numbered = [replace(e, place=n) for n, e in enumerate(about)]
+            yield from self._draft(part.question, numbered, self.max_words // len(parts))
+
+    def _draft(self, question: str, evidence: Sequence[Evidence], max_words: int) -> Iterator[Draft]:
         if listing := find_list(question, evidence):
             yield from _quote_list(listing, evidence, self.max_list_words)
             return
@@ -74,8 +87,8 @@ class ExtractiveEngine:
             for e in evidence
             if whole or not e.aside or e.place in fitting
         ]
-        chosen = balanced(choose(pool, self.max_words), question, pool, self.max_words)
-        chosen = completed(chosen, evidence, self.max_words)
+        chosen = balanced(choose(pool, max_words), question, pool, max_words)
+        chosen = completed(chosen, evidence, max_words)
         told: set[int] = set()
         for n, piece in enumerate(chosen):
             if piece.place in told:
@@ -119,12 +132,15 @@ def _quote_list(listing: Listing, evidence: Sequence[Evidence], max_words: int) 
     """The label, then the items; an item that only announces takes along what stands right below it."""
     words = 0
     if listing.label:
-        words += listing.label.words
-        yield Draft(listing.label.clean, (listing.label,))
+        before = next((e for e in evidence if e.place == listing.label.place - 1), None)
+        hangs = before and _HERE.match(listing.label.clean) and before.chunk is listing.label.chunk and not before.heading
+        lead = [before, listing.label] if before and hangs else [listing.label]
+        words += sum(p.words for p in lead)
+        yield replace(_quote(lead), item=0)
     own = {item.place for item in listing.items}
     short = all(item.words <= _ANNOUNCES and item.text[-1:] not in ".!?;" for item in listing.items)
     rows = [_with_details(item, own, evidence) if short or item.leads else [item] for item in listing.items]
-    lengths = {most: words + sum(p.words for parts in rows for p in parts[:most]) for most in (4, 2)}
+    lengths = {most: words + sum(p.words for parts in rows for p in parts[:most]) for most in (6, 4, 2)}
     most = next((most for most, length in lengths.items() if length <= max_words), 1)
     rows = [parts[:most] for parts in rows]
     for parts in rows:
@@ -137,9 +153,9 @@ def _quote_list(listing: Listing, evidence: Sequence[Evidence], max_words: int) 
 
 
 def _with_details(item: Evidence, own: Collection[int], evidence: Sequence[Evidence]) -> list[Evidence]:
-    """The item and up to three pieces right below it that belong to no item: `own` are the items' places."""
+    """The item and up to five pieces right below it that belong to no item: `own` are the items' places."""
     parts = [item]
-    for piece in evidence[item.place + 1 : item.place + 4]:
+    for piece in evidence[item.place + 1 : item.place + 6]:
         if piece.place in own or piece.chunk is not item.chunk or piece.heading or piece.leads:
             break
         if number_of(piece) is not None:

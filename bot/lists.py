@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from bot.asked import asked
@@ -26,6 +26,18 @@ _PREPARES = re.compile(  # questions that want advice in a row
     r"\b(?:study|learning|preparation) plan\b|\broadmap\b"
 )
 _ADVICE = re.compile(r"\bprepar|\btips?\b|\bplan\b|\broadmap\b|\bsteps?\b|\bstrateg|\bways to\b", re.IGNORECASE)
+_PROCESS = re.compile(  # questions that want the stages of something
+    r"\bhow (?:does|do|is|are|was)\b.*\b(?:process|procedure|workflow|interviews?|screening|hiring|recruitment)\b.*"
+    r"\b(?:work|works|look|go|goes|run|structured|organi[sz]ed|conducted|done)\b|"
+    r"\bwhat(?:'s| is| are| does| do)\b.*\b(?:process|procedure|workflow|interviews?|hiring|recruitment)\b.*"
+    r"\b(?:like|look like|involve|consist of|include)\b|"
+    r"\b(?:describe|explain|outline|about)\b(?: me)?.*\b(?:process|procedure|workflow)\b|"
+    r"\bwhat (?:to|can i|should i|do i) expect\b.*\b(?:interviews?|process)\b|"
+    r"^(?!how|what|why|which|who|when|where)[\w' -]+ (?:process|procedure|workflow|interviews?|stages|rounds)\W*$|"
+    r"\b(?:interview|hiring|recruitment) (?:process|structure|format)\b|^how (?:do|does|are|is)(?: the)?(?: [\w']+)? interviews?\b"
+    r"(?: (?:at|in|for)[\w ]*)?\W*$"
+)
+_STAGES = frozenset(stems("stage step phase round process procedure workflow"))
 _THINGS = re.compile(  # questions that want several things of a named sort, in the group
     r"\b(?:what|which)(?: are| were)?(?: the| some| all| your)?(?: [\w-]+){0,3}? "
     r"(steps|stages|phases|rounds|tips|strategies|techniques|challenges|skills|resources|ways|advantages|"
@@ -56,7 +68,20 @@ class Listing:
 def wants_list(question: str) -> bool:
     """Whether the question asks for several things in a row, told by its form."""
     text = fold(question).lower()
-    return bool(_ORDERS.search(text) or _THINGS.search(text) or _PREPARES.search(text))
+    return any(form.search(text) for form in (_ORDERS, _THINGS, _PREPARES, _PROCESS))
+
+
+def wants_process(question: str) -> bool:
+    """Whether the question asks how something goes, stage by stage."""
+    text = fold(question).lower()
+    return bool(_PROCESS.search(text)) and not any(form.search(text) for form in (_ORDERS, _THINGS, _PREPARES))
+
+
+def _tells_apart(wanted: Collection[str], titles: Collection[str]) -> dict[str, float]:
+    """The wanted stems that stand in some of the articles' titles only, each with the share of those without it."""
+    stemmed = [set(stems(title)) for title in titles]
+    counts = {stem: sum(stem in title for title in stemmed) for stem in wanted}
+    return {stem: 1 - count / len(stemmed) for stem, count in counts.items() if 0 < count < len(stemmed)}
 
 
 def wants_questions(question: str) -> bool:
@@ -81,8 +106,13 @@ def rest_of_section(question: str, hits: Sequence[Hit], chunks: Iterable[Chunk])
         best = max(
             hits, key=lambda h: (len(wanted & set(stems(" ".join([h.chunk.article, *h.chunk.headings])))), -h.rank)
         )
-        same = (c for c in chunks if in_one_section(c, best.chunk))
-        found = [c for c in same if c.chunk_id not in have][:_MOST_SIBLINGS]
+        chunks = list(chunks)
+        same = [c for c in chunks if in_one_section(c, best.chunk)]
+        if wants_process(question):
+            told = _tells_apart(wanted, {h.chunk.article for h in hits})
+            here = [c for c in chunks if set(stems(c.article)) >= set(told) and c.headings]
+            same = [c for c in here if (_STAGES | {"expect"}) & set(stems(c.headings[-1])) and wanted & set(stems(c.headings[-1]))] + same
+        found = list({c.chunk_id: c for c in same if c.chunk_id not in have}.values())[:_MOST_SIBLINGS]
     else:
         return []
     return [replace(hits[0], rank=len(hits) + n, chunk=c, row=-1) for n, c in enumerate(found, 1)]
@@ -169,15 +199,16 @@ def best_list(question: str, evidence: Sequence[Evidence]) -> Listing | None:
     apart: whose name the question has, of that the list should be.
     """
     wanted = set(stems(question))
-    titles = [set(stems(title)) for title in {e.chunk.article for e in evidence}]
-    counts = {stem: sum(stem in title for title in titles) for stem in wanted}
-    telling = {stem: 1 - count / len(titles) for stem, count in counts.items() if 0 < count < len(titles)}
+    telling = _tells_apart(wanted, {e.chunk.article for e in evidence})
     text = fold(question).lower()
     advice = bool(_PREPARES.search(text))
     sort = "" if _ORDERS.search(text) else "".join(g or "" for g in next(iter(_THINGS.findall(text)), ()))
+    process = wants_process(question)
     found = []
     for label, items in _listings(evidence):
         above = " ".join([*items[0].chunk.headings, label.text if label else ""])
+        if process and not (number_of(items[0]) == 1 and _STAGES & set(stems(_lead(label, evidence)))):
+            continue
         if (sort and not _of_sort(sort, label, items)) or (advice and not (is_step(items[0]) or _ADVICE.search(above))):
             continue
         shared = len(wanted & set(stems(above))) / max(1, len(wanted))
@@ -242,6 +273,14 @@ def _listings(evidence: Sequence[Evidence]) -> list[tuple[Evidence | None, tuple
 def _continues(piece: Evidence, run: Sequence[Evidence]) -> bool:
     """Whether the piece is a further sentence on an item's own line."""
     return bool(run) and not piece.leads and not piece.heading and piece.indent == 0
+
+
+def _lead(label: Evidence | None, evidence: Sequence[Evidence]) -> str:
+    """The label of a list and the sentence before it in its passage."""
+    if label is None:
+        return ""
+    before = [e.text for e in evidence if e.chunk is label.chunk and label.place - 1 <= e.place <= label.place]
+    return " ".join(before)
 
 
 def _of_sort(sort: str, label: Evidence | None, items: Sequence[Evidence]) -> bool:

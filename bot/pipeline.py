@@ -13,6 +13,7 @@ from pathlib import Path
 
 from bot import prompts
 from bot.answerable import ANSWERS, Answerability
+from bot.compare import compared
 from bot.disagreement import disagreement
 from bot.engine import Draft, Engine, ExtractiveEngine
 from bot.evidence import Evidence, EvidenceConfig, gather
@@ -104,10 +105,25 @@ class Pipeline:
         found = self.retriever.search(question, self.config.passages, "full", history, articles)
         near = self._nearness(found)
         bare = without_request(question)
-        if near >= self.config.min_near or bare == question:
-            return found, near
-        found = self.retriever.search(bare, self.config.passages, "full", history, articles)
-        return found, self._nearness(found)
+        if near < self.config.min_near and bare != question:
+            found = self.retriever.search(bare, self.config.passages, "full", history, articles)
+            near = self._nearness(found)
+        return found, near
+
+    def _passages(self, question: str, found: Retrieval, articles: Collection[str] | None) -> list[Hit]:
+        """The hits and what a list may need beside them; for a question that compares, the best passages of each of the
+        articles compared.
+        """
+        titles = {a.title for a in self.retriever.index.articles.values()}
+        parts = [] if articles else compared(question, titles)
+        if not parts:
+            return [*found.hits, *self._rest(question, found.hits)]
+        each = max(3, self.config.passages // len(parts))
+        passages: list[Hit] = []
+        for part in parts:
+            hits = self.retriever.search(part.question, each, "full", (), part.titles).hits
+            passages += [*hits, *self._rest(part.question, hits)]
+        return [replace(hit, rank=n) for n, hit in enumerate(passages, 1)]
 
     def _rest(self, question: str, hits: Sequence[Hit]) -> list[Hit]:
         articles = {hit.chunk.article_id for hit in hits}
@@ -171,7 +187,7 @@ class Pipeline:
         if far and not (retrieval.hits and self._answerability.names(asking, query)):
             yield answer.refuse("nothing_retrieved", prompts.NOTHING_RETRIEVED)
             return
-        passages = [*retrieval.hits, *self._rest(asking, retrieval.hits)]
+        passages = self._passages(asking, retrieval, articles)
         evidence = gather(retrieval, passages, self._encoder, self.retriever.index.tokens, self.config.evidence)
         held = self._answerability.score(asking, query, evidence)
         answer.confidence = round(max(0.0, min(1.0, near * held)), 4)

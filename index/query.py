@@ -36,7 +36,8 @@ _WHOLE = re.compile(
 _WHOLE_CONTENT = 3
 _REQUEST = re.compile(
     r"^\W*(?:(?:can|could|would|will) you )?(?:please )?"
-    r"(?:(?:walk|talk|take) me through|tell me (?:more )?about|(?:explain|describe|outline)(?: to me)?) ",
+    r"(?:(?:walk|talk|take) me through|tell me (?:more )?about|(?:explain|describe|outline)(?: to me)?|"
+    r"(?:give|show|tell|name|find)(?: me)? (?:an|some|one|a few|another) examples? (?:of|for)(?: an?)?) ",
     re.IGNORECASE,
 )
 _DEFINITE = re.compile(r"(?:the|your|my)\b", re.IGNORECASE)
