@@ -86,14 +86,17 @@ def proper_names(texts: Iterable[str], common: Collection[str]) -> frozenset[str
 
 
 class Answerability:
-    """Judges what was retrieved from one index. Nothing changes after construction; safe to share."""
+    """Judges what was retrieved from one index. Nothing changes after construction; safe to share.
+
+    `known_names`: stems of the names in the corpus's titles and texts.
+    """
 
     def __init__(self, index: Index, words: QueryWords) -> None:
         self._store, self._words = index.tokens, words
         articles = index.articles.values()
         texts = [a.text[a.start : a.end] for a in articles]
         self._common = lower_case_words(texts)
-        self._names = title_names([a.title for a in articles], self._common) | proper_names(texts, self._common)
+        self.known_names = title_names([a.title for a in articles], self._common) | proper_names(texts, self._common)
 
     def score(self, question: str, query: Encoded, evidence: Sequence[Evidence]) -> float:
         """How far the evidence holds what is asked for, in 0..1; 1 when nothing speaks against it.
@@ -108,7 +111,7 @@ class Answerability:
         best = np.array([(e.encoded.tokens @ query.tokens.T).max(axis=0) for e in evidence])
         around = [surroundings(evidence, n) for n in range(len(evidence))]
         covered = np.array([best[near].max(axis=0) for near in around])
-        named = _names(question) | (set(stems(question)) & self._names)
+        named = _names(question) | (set(stems(question)) & self.known_names)
         merely = _merely_asked(question, evidence, best @ weights)
         bound = self._binding(query, evidence, covered, weights, named)
         strange = self._stranger(question, query, best) or self._missing(question, query, evidence, best, weights)
@@ -200,7 +203,7 @@ class Answerability:
         """Who or what the question names that tells passages of the corpus apart, in the question's words; neighbours
         ("Hugging Face") are one.
         """
-        named = set(stems(question)) & self._names
+        named = set(stems(question)) & self.known_names
         found: list[str] = []
         end = -2
         for match in _WORD.finditer(question):

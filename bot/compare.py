@@ -26,13 +26,14 @@ class Part:
     titles: frozenset[str]
 
 
-def compared(question: str, titles: Collection[str]) -> list[Part]:
+def compared(question: str, titles: Collection[str], known: Collection[str]) -> list[Part]:
     """The parts of a question that compares things, or asks about several in a row ("at Uber and Tesla"), whose names
-    stand in different titles, in the question's order; nothing for any other. A word that most titles have names nothing.
+    stand in different titles, in the question's order; nothing for any other. `known`: stems of the names; one that most
+    titles have tells nothing.
     """
     if not (_COMPARES.search(question) or _ROW.search(question)):
         return []
-    words = {title: set(stems(title)) for title in titles}
+    words = {title: set(stems(title)) & set(known) for title in titles}
     names: dict[frozenset[str], set[str]] = {}
     for stem in dict.fromkeys(stems(" ".join(w for w in question.split() if not _JOINING.fullmatch(w)))):
         having = frozenset(title for title in titles if stem in words[title])

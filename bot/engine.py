@@ -13,7 +13,7 @@ from itertools import groupby
 from typing import Protocol
 
 from bot.asked import asked, holds
-from bot.compare import compared
+from bot.compare import Part
 from bot.evidence import Evidence
 from bot.layout import introduces, is_title, items_below, number_of, refers_to, short_list
 from bot.lists import Listing, find_list
@@ -25,7 +25,7 @@ _END = re.compile(  # after a sentence, its closing quote and its markers; not a
     rf"(?:(?<=[.!?])(?<!^\d[.])(?<!^\d\d[.])|(?<=[.!?][\"'”’)]))(?:{_MARKERS})*\s+(?=[A-Z“\"'(\d-])|\n+",
     re.MULTILINE,
 )
-_ABOUT_ASIDES = re.compile(r"\b(?:asked?|asks|interviewers?|tips?|webinar|register|sign up|help)\b", re.IGNORECASE)
+_ABOUT_ASIDES = re.compile(r"\b(?:asked?|asks|interviewers?|tips?|webinar|register|sign up|help|guide|blog|article|post)\b", re.IGNORECASE)
 _FITTING = 0.05  # added to the score of evidence that holds the kind of thing asked for
 _FOCUS = 0.82  # share of the best score that a further sentence must reach
 _DIGIT = re.compile(r"\d")
@@ -63,16 +63,16 @@ class ExtractiveEngine:
         self.max_words, self.max_list_words = max_words, max_list_words
 
     def draft(self, question: str, evidence: Sequence[Evidence]) -> Iterator[Draft]:
-        """Quote the chosen evidence; see `choose`. A question that asks for a list gets a whole one, one that compares
-        what two articles are about an answer from each.
-        """
-        parts = compared(question, {e.chunk.article for e in evidence})
-        if not parts:
-            yield from self._draft(question, evidence, self.max_words)
+        """Quote the chosen evidence; see `choose`. A question that asks for a list gets a whole one."""
+        return self._draft(question, evidence, self.max_words)
+
+    def compare(self, parts: Sequence[Part], evidence: Sequence[Evidence]) -> Iterator[Draft]:
+        """An answer to each part of a comparison from its own articles, all within the word budget unless lists."""
         for part in parts:
             about = [e for e in evidence if e.chunk.article in part.titles]
             numbered = [replace(e, place=n) for n, e in enumerate(about)]
-            yield from self._draft(part.question, numbered, self.max_words // len(parts))
+            if numbered:
+                yield from self._draft(part.question, numbered, self.max_words // len(parts))
 
     def _draft(self, question: str, evidence: Sequence[Evidence], max_words: int) -> Iterator[Draft]:
         if listing := find_list(question, evidence):

@@ -31,6 +31,15 @@ _PROMOTION = re.compile(
     r"\bgood luck\b|\bwe(?:'re| are) (?:always )?here to help\b|\bhere to help you every step\b|\bdiscount\b.*\bcode\b",
     re.IGNORECASE,
 )
+_ANNOUNCEMENT = re.compile(  # says only what the text is going to say
+    r"\blet(?:'s| us) (?:dive|jump|get started|get to|kick (?:things )?off|take a (?:closer )?look|walk through)\b|"
+    r"^(?:now that|before) (?:you|we)\b.*\b(?:let's|it's important to)\b|\bready to dive\b|"
+    r"^before (?:diving|jumping|getting) into\b|\bby the end(?: of (?:this|the) \w+)?, you(?:'ll| will)\b|"
+    r"\bwe(?:'ve| have) (?:packed|put together|got your back|got you covered)\b|"
+    r"^(?:if|whether) you(?:'re| are)\b.*\b(?:you(?:'re| are) (?:probably|likely)|in (?:the right place|for an)|"
+    r"this (?:guide|blog|article|post))\b",
+    re.IGNORECASE,
+)
 CELL_GAP = "\u2003"
 _MARKER = re.compile(r"(?:[•✔✓◦▪*\-–]|\(?\d{1,3}[.)])\s+")
 
@@ -55,7 +64,7 @@ class Evidence:
     leads: bool
     heading: bool
     row: bool
-    aside: bool  # talks about the question, or advertises, instead of answering
+    aside: bool  # talks about the question or itself, or advertises, instead of answering
     encoded: Encoded = field(repr=False, compare=False)
 
     @property
@@ -110,7 +119,8 @@ def gather(
             label = hit.chunk.headings[-1] if hit.chunk.headings else ""
         if heading or (leads and not item):
             label = text
-        aside = bool(_ASIDE.search(label) or _ASIDE.search(text) or _PROMOTION.search(fold(text)))
+        plain = squeeze(fold(text))
+        aside = bool(_ASIDE.search(label) or _ASIDE.search(text) or _PROMOTION.search(plain) or _ANNOUNCEMENT.search(plain))
         score = (1 - config.prior) * blended + config.prior * hit.stages.get("late", (0, blended))[1]
         evidence.append(
             Evidence(

@@ -38,6 +38,7 @@ _PROCESS = re.compile(  # questions that want the stages of something
     r"(?: (?:at|in|for)[\w ]*)?\W*$"
 )
 _STAGES = frozenset(stems("stage step phase round process procedure workflow"))
+_TRAITS = frozenset(stems("unique different special stand why reason tip mistake challenge benefit advantage"))  # no stages
 _THINGS = re.compile(  # questions that want several things of a named sort, in the group
     r"\b(?:what|which)(?: are| were)?(?: the| some| all| your)?(?: [\w-]+){0,3}? "
     r"(steps|stages|phases|rounds|tips|strategies|techniques|challenges|skills|resources|ways|advantages|"
@@ -207,7 +208,8 @@ def best_list(question: str, evidence: Sequence[Evidence]) -> Listing | None:
     found = []
     for label, items in _listings(evidence):
         above = " ".join([*items[0].chunk.headings, label.text if label else ""])
-        if process and not (number_of(items[0]) == 1 and _STAGES & set(stems(_lead(label, evidence)))):
+        lead = set(stems(_lead(label, evidence))) if process else set()
+        if process and not (number_of(items[0]) == 1 and lead & _STAGES and not lead & _TRAITS):
             continue
         if (sort and not _of_sort(sort, label, items)) or (advice and not (is_step(items[0]) or _ADVICE.search(above))):
             continue

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from bot import prompts
 from bot.answerable import ANSWERS, Answerability
-from bot.compare import compared
+from bot.compare import Part, compared
 from bot.disagreement import disagreement
 from bot.engine import Draft, Engine, ExtractiveEngine
 from bot.evidence import Evidence, EvidenceConfig, gather
@@ -110,12 +110,10 @@ class Pipeline:
             near = self._nearness(found)
         return found, near
 
-    def _passages(self, question: str, found: Retrieval, articles: Collection[str] | None) -> list[Hit]:
+    def _passages(self, question: str, found: Retrieval, parts: Sequence[Part]) -> list[Hit]:
         """The hits and what a list may need beside them; for a question that compares, the best passages of each of the
         articles compared.
         """
-        titles = {a.title for a in self.retriever.index.articles.values()}
-        parts = [] if articles else compared(question, titles)
         if not parts:
             return [*found.hits, *self._rest(question, found.hits)]
         each = max(3, self.config.passages // len(parts))
@@ -187,7 +185,9 @@ class Pipeline:
         if far and not (retrieval.hits and self._answerability.names(asking, query)):
             yield answer.refuse("nothing_retrieved", prompts.NOTHING_RETRIEVED)
             return
-        passages = self._passages(asking, retrieval, articles)
+        titles = {a.title for a in self.retriever.index.articles.values()}
+        parts = [] if articles else compared(asking, titles, self._answerability.known_names)
+        passages = self._passages(asking, retrieval, parts)
         evidence = gather(retrieval, passages, self._encoder, self.retriever.index.tokens, self.config.evidence)
         held = self._answerability.score(asking, query, evidence)
         answer.confidence = round(max(0.0, min(1.0, near * held)), 4)
@@ -197,7 +197,7 @@ class Pipeline:
         drafted = kept = 0
         note = ""
         try:
-            for draft in engine.draft(asking, evidence):
+            for draft in _drafts(engine, asking, evidence, parts):
                 if answer.has_said(draft.text):
                     continue
                 drafted += 1
@@ -217,7 +217,7 @@ class Pipeline:
             answer = _Writer(question_id, question, engine.name, timings, started)
             answer.confidence = confidence
             note = prompts.QUOTES_INSTEAD
-            for draft in ExtractiveEngine().draft(asking, evidence):
+            for draft in _drafts(ExtractiveEngine(), asking, evidence, parts):
                 yield answer.say(draft, self._verifier.judge(draft, evidence))
         if not answer.sentences:
             yield answer.refuse("not_supported", prompts.NOT_SUPPORTED, _related(evidence))
@@ -225,6 +225,13 @@ class Pipeline:
         if differ := disagreement(asking, answer.citations):
             note = " ".join(filter(None, (note, prompts.articles_differ(*differ))))
         yield answer.finish(note)
+
+
+def _drafts(engine: Engine, question: str, evidence: Sequence[Evidence], parts: Sequence[Part]) -> Iterator[Draft]:
+    """What the engine drafts; one that quotes answers the parts of a comparison one by one."""
+    if parts and isinstance(engine, ExtractiveEngine):
+        return engine.compare(parts, evidence)
+    return engine.draft(question, evidence)
 
 
 class _Writer:
