@@ -37,7 +37,8 @@ _FINDS = 1.0  # inverse document frequency of a name that tells passages apart: 
 _STRANGE_NAME = 0.6  # cosine below which a name that the corpus lacks is nobody it knows
 _PROPOSITION = re.compile(  # a question that asks whether something is so
     r"^(?:(?:so|and|but|ok|okay|well),? )?"
-    r"(?!(?:can|could|will|would) you (?:please )?(?:give|show|tell|list|name|suggest|recommend|help|share|compare|summari[sz]e))"
+    r"(?!(?:can|could|will|would) you (?:please )?"
+    r"(?:give|show|tell|list|name|suggest|recommend|help|share|compare|summari[sz]e))"
     r"(?:is|are|was|were|do|does|did|can|could|will|would|should|has|have|had|must|whether)\b"
 )
 _EACH = re.compile(r"\b(?:both|either|or|versus|vs|compared?|differ\w*|between|each)\b")
@@ -50,7 +51,8 @@ _ABOUT_TEXTS = frozenset(
     )
 )
 _YEAR = re.compile(
-    r"\b(?:in|by|since|of|from|until|till|during|after|before|around|year|early|late|mid) ((?:19|20)\d\d)\b(?! [a-z]+s\b)"
+    r"\b(?:in|by|since|of|from|until|till|during|after|before|around|year|early|late|mid) "
+    r"((?:19|20)\d\d)\b(?! [a-z]+s\b)"
 )
 _COMPARING = frozenset(stems("difference differ different compare comparison versus vs better similar"))
 _WORD = re.compile(r"[^\W\d_][\w'’-]*")
@@ -180,8 +182,9 @@ class Answerability:
         """
         near = best.max(axis=0)
         texts = " ".join({f"{e.chunk.article} {e.chunk.section} {e.chunk.text}" for e in evidence})
-        if years := [year for year in _YEAR.findall(question) if year not in texts]:
-            return years[0]
+        for year in _YEAR.findall(question):
+            if year not in texts:
+                return str(year)
         known = set(stems(texts)) | _COMPARING | (set(stems(question)) - set(stems(without_request(question))))
         for word, place, rare in self._telling(query, weights):
             far = near[place] < (_FAR if self._words.known(word) else _FOREIGN_FAR)

@@ -14,7 +14,9 @@ _COMPARES = re.compile(
     re.IGNORECASE,
 )
 _ROW = re.compile(r"([\w'’-]+),? (?:and|or)(?: at| for| by)? (?=([\w'’-]+))")
-_JOINING = re.compile(r"(?:and|or|with|to|from|versus|vs\.?|than|between|both|compared?|differ\w*)[,.?!]*", re.IGNORECASE)
+_JOINING = re.compile(
+    r"(?:and|or|with|to|from|versus|vs\.?|than|between|both|compared?|differ\w*)[,.?!]*", re.IGNORECASE
+)
 _MOST = 4  # things compared
 
 
@@ -28,8 +30,8 @@ class Part:
 
 def compared(question: str, titles: Collection[str], known: Collection[str]) -> list[Part]:
     """The parts of a question that compares things, or asks about several in a row ("at Uber and Tesla"), whose names
-    stand in different titles, in the question's order; nothing for any other. `known`: stems of the names; one that most
-    titles have tells nothing.
+    stand in different titles, in the question's order; nothing for any other. `known`: stems of names; one that
+    most titles have tells nothing.
     """
     if not (_COMPARES.search(question) or _ROW.search(question)):
         return []
@@ -39,7 +41,9 @@ def compared(question: str, titles: Collection[str], known: Collection[str]) -> 
         having = frozenset(title for title in titles if stem in words[title])
         if having and len(having) <= max(1, len(words) // 2):
             names.setdefault(having, set()).add(stem)
-    alone = {t: n for t, n in names.items() if sum(bool(t & other) for other in names) < 3}  # not a word that several share
+    alone = {
+        t: n for t, n in names.items() if sum(bool(t & other) for other in names) < 3
+    }  # not a word that several share
     if not 2 <= len(alone) <= _MOST or len(frozenset().union(*alone)) < sum(map(len, alone)):
         return []
     if not _COMPARES.search(question) and not _in_a_row(question, list(alone.values())):

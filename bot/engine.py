@@ -15,20 +15,30 @@ from typing import Protocol
 from bot.asked import asked, holds
 from bot.compare import Part
 from bot.evidence import Evidence
-from bot.layout import introduces, is_title, items_below, number_of, refers_to, short_list
-from bot.lists import Listing, find_list
+from bot.layout import count_of, introduces, is_title, items_below, number_of, refers_to, short_list
+from bot.lists import Listing, differences, find_list
 from index.lexical import stems
 from ingest.errors import PinciteError
+from ingest.text import fold
 
 _MARKERS = r"\s*\[\d+(?:\s*,\s*\d+)*\]"  # a model's own citations, [2] or [1, 3]: the pipeline makes real ones
 _END = re.compile(  # after a sentence, its closing quote and its markers; not after the "1." of a list item
     rf"(?:(?<=[.!?])(?<!^\d[.])(?<!^\d\d[.])|(?<=[.!?][\"'”’)]))(?:{_MARKERS})*\s+(?=[A-Z“\"'(\d-])|\n+",
     re.MULTILINE,
 )
-_ABOUT_ASIDES = re.compile(r"\b(?:asked?|asks|interviewers?|tips?|webinar|register|sign up|help|guide|blog|article|post)\b", re.IGNORECASE)
+_ABOUT_ASIDES = re.compile(
+    r"\b(?:asked?|asks|interviewers?|tips?|webinar|register|sign up|help|guide|blog|article|post)\b", re.IGNORECASE
+)
 _FITTING = 0.05  # added to the score of evidence that holds the kind of thing asked for
 _FOCUS = 0.82  # share of the best score that a further sentence must reach
+_DEFINING = 0.06  # added to the score of a sentence that begins with what a question wants to be told about
+_DEFINES = re.compile(
+    r"^(?:what(?:'s| is| are| does| do)|define|explain(?: what)?|describe|tell me about)(?: an?| the)? "
+    r"(.+?)(?: (?:is|are|do|does|mean|means))?[ ?.!]*$",
+    re.IGNORECASE,
+)
 _DIGIT = re.compile(r"\d")
+_STEPS = 7  # numbered items that are told together
 _ANNOUNCES = 8  # words of the items of a list that only announces what stands below them
 _LABEL = re.compile(r"(?:[-*•]\s+)?([^\W\d][\w \-/()&]{0,40}):\s")
 _HERE = re.compile(r"(?:here|these|this|those|they)\b", re.IGNORECASE)
@@ -79,17 +89,22 @@ class ExtractiveEngine:
             yield from _quote_list(listing, evidence, self.max_list_words)
             return
         by_place = {e.place: e for e in evidence}
+        told: set[int] = set()
+        if listing := differences(question, evidence):
+            yield from _quote_list(listing, evidence, max_words)
+            told |= {e.place for e in [*listing.items, *filter(None, [listing.label])]}
+            max_words -= sum(by_place[place].words for place in told)
         kinds = asked(question)
         fitting = {e.place for e in evidence if any(holds(e.clean, kind) for kind in kinds)}
         whole = bool(_ABOUT_ASIDES.search(question))
+        term = _term(question)
         pool = [
-            replace(e, score=e.score + _FITTING) if e.place in fitting else e
+            replace(e, score=e.score + _FITTING * (e.place in fitting) + _DEFINING * _begins_with(e, term))
             for e in evidence
-            if whole or not e.aside or e.place in fitting
+            if (whole or not e.aside or e.place in fitting) and e.place not in told
         ]
         chosen = balanced(choose(pool, max_words), question, pool, max_words)
         chosen = completed(chosen, evidence, max_words)
-        told: set[int] = set()
         for n, piece in enumerate(chosen):
             if piece.place in told:
                 continue
@@ -99,6 +114,19 @@ class ExtractiveEngine:
             yield _quote([lead, piece] if lead and joined else [piece])
             yield from (_quote([part], 2) for part in below)
             told |= {piece.place, *(part.place for part in below)} | ({lead.place} if lead and joined else set())
+
+
+def _term(question: str) -> list[str]:
+    """The stems of what a question wants to be told about ("What is an ML engineer?"), at most four; else none."""
+    match = _DEFINES.match(fold(question).strip())
+    told = stems(match.group(1)) if match else []
+    return told if len(told) <= 4 else []
+
+
+def _begins_with(piece: Evidence, term: Sequence[str]) -> bool:
+    """Whether a sentence begins with the term, and says something of it."""
+    words = stems(piece.clean)
+    return bool(term) and words[: len(term)] == list(term) and len(words) > len(term) + 1
 
 
 def _quote(parts: Sequence[Evidence], depth: int = 0) -> Draft:
@@ -133,7 +161,9 @@ def _quote_list(listing: Listing, evidence: Sequence[Evidence], max_words: int) 
     words = 0
     if listing.label:
         before = next((e for e in evidence if e.place == listing.label.place - 1), None)
-        hangs = before and _HERE.match(listing.label.clean) and before.chunk is listing.label.chunk and not before.heading
+        hangs = (
+            before and _HERE.match(listing.label.clean) and before.chunk is listing.label.chunk and not before.heading
+        )
         lead = [before, listing.label] if before and hangs else [listing.label]
         words += sum(p.words for p in lead)
         yield replace(_quote(lead), item=0)
@@ -158,7 +188,7 @@ def _with_details(item: Evidence, own: Collection[int], evidence: Sequence[Evide
     for piece in evidence[item.place + 1 : item.place + 6]:
         if piece.place in own or piece.chunk is not item.chunk or piece.heading or piece.leads:
             break
-        if number_of(piece) is not None:
+        if number_of(piece) is not None or (is_title(piece) and not piece.item):
             break
         parts.append(piece)
     return parts
@@ -224,8 +254,8 @@ def completed(chosen: Sequence[Evidence], evidence: Sequence[Evidence], max_word
     lead-in: one of four factors is half an answer. A list is left as it is when it does not fit into `max_words`.
     """
     by_place = {e.place: e for e in evidence}
-    kept = {e.place: e for e in chosen}
-    words = sum(e.words for e in chosen)
+    kept = _with_its_count(chosen, evidence, max_words)
+    words = sum(e.words for e in kept.values())
     for piece in chosen:
         run = short_list(piece, by_place)
         new = [e for e in run if e.place not in kept]
@@ -233,6 +263,22 @@ def completed(chosen: Sequence[Evidence], evidence: Sequence[Evidence], max_word
             kept.update((e.place, e) for e in new)
             words += sum(e.words for e in new)
     return [kept[place] for place in sorted(kept)]
+
+
+def _with_its_count(chosen: Sequence[Evidence], evidence: Sequence[Evidence], max_words: int) -> dict[int, Evidence]:
+    """The chosen evidence by place; when the best of it is one of a few numbered steps, all of them, and what scores
+    least gives way.
+    """
+    kept = {e.place: e for e in chosen}
+    best = max(chosen, key=lambda e: e.score, default=None)
+    run = count_of(best, evidence) if best else []
+    if any(e.leads for e in run) or not 2 < len(run) <= _STEPS or sum(e.words for e in run) > max_words:
+        return kept
+    kept.update((e.place, e) for e in run)
+    spare = sorted((e for e in chosen if e not in run), key=lambda e: e.score)
+    while spare and sum(e.words for e in kept.values()) > max_words:
+        del kept[spare.pop(0).place]
+    return kept
 
 
 def make_engine(spec: str) -> Engine:

@@ -120,7 +120,9 @@ def gather(
         if heading or (leads and not item):
             label = text
         plain = squeeze(fold(text))
-        aside = bool(_ASIDE.search(label) or _ASIDE.search(text) or _PROMOTION.search(plain) or _ANNOUNCEMENT.search(plain))
+        aside = bool(
+            _ASIDE.search(label) or _ASIDE.search(text) or _PROMOTION.search(plain) or _ANNOUNCEMENT.search(plain)
+        )
         score = (1 - config.prior) * blended + config.prior * hit.stages.get("late", (0, blended))[1]
         evidence.append(
             Evidence(

@@ -114,6 +114,20 @@ def short_list(piece: Evidence, by_place: Mapping[int, Evidence]) -> list[Eviden
     return [lead, *(by_place[p] for p in sorted(places))]
 
 
+def count_of(piece: Evidence, evidence: Sequence[Evidence]) -> list[Evidence]:
+    """The numbered items of a passage that count on from one to the next through the piece; nothing if it is none."""
+    same = [e for e in evidence if e.chunk is piece.chunk and e.item and not e.heading and e.indent == piece.indent]
+    at = next((n for n, e in enumerate(same) if e.place == piece.place), -1)
+    if at < 0 or number_of(piece) is None:
+        return []
+    first = last = at
+    while first and number_of(same[first - 1]) == (number_of(same[first]) or 0) - 1:
+        first -= 1
+    while last + 1 < len(same) and number_of(same[last + 1]) == (number_of(same[last]) or 0) + 1:
+        last += 1
+    return same[first : last + 1]
+
+
 def beside(other: Evidence, piece: Evidence) -> bool:
     """Whether the other is a short item of the list that the piece, an item, belongs to."""
     same = other.chunk is piece.chunk and other.item and not other.row and not other.leads

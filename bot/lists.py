@@ -26,6 +26,10 @@ _PREPARES = re.compile(  # questions that want advice in a row
     r"\b(?:study|learning|preparation) plan\b|\broadmap\b"
 )
 _ADVICE = re.compile(r"\bprepar|\btips?\b|\bplan\b|\broadmap\b|\bsteps?\b|\bstrateg|\bways to\b", re.IGNORECASE)
+_SORTS = (
+    "steps|stages|phases|rounds|tips|strategies|techniques|challenges|skills|resources|ways|advantages|disadvantages|pros|"
+    "cons|benefits|drawbacks|pitfalls|requirements|components|types|kinds"
+)
 _PROCESS = re.compile(  # questions that want the stages of something
     r"\bhow (?:does|do|is|are|was)\b.*\b(?:process|procedure|workflow|interviews?|screening|hiring|recruitment)\b.*"
     r"\b(?:work|works|look|go|goes|run|structured|organi[sz]ed|conducted|done)\b|"
@@ -33,16 +37,18 @@ _PROCESS = re.compile(  # questions that want the stages of something
     r"\b(?:like|look like|involve|consist of|include)\b|"
     r"\b(?:describe|explain|outline|about)\b(?: me)?.*\b(?:process|procedure|workflow)\b|"
     r"\bwhat (?:to|can i|should i|do i) expect\b.*\b(?:interviews?|process)\b|"
-    r"^(?!how|what|why|which|who|when|where)[\w' -]+ (?:process|procedure|workflow|interviews?|stages|rounds)\W*$|"
-    r"\b(?:interview|hiring|recruitment) (?:process|structure|format)\b|^how (?:do|does|are|is)(?: the)?(?: [\w']+)? interviews?\b"
-    r"(?: (?:at|in|for)[\w ]*)?\W*$"
+    r"^(?!how|what|why|which|who|when|where)(?!.*\b(?:tips?|advice|questions?|prepar\w+|ace|acing|pass|mistakes?|for)\b)"
+    r"[\w' -]+ (?:process|procedure|workflow|interviews?|stages|rounds)\W*$|"
+    r"\b(?:interview|hiring|recruitment) (?:process|structure|format)\b|"
+    r"^how (?:do|does|are|is)(?: the)?(?: [\w']+)? interviews?\b(?: (?:at|in|for)[\w ]*)?\W*$"
 )
+_KEYWORDS = re.compile(rf"^(?!how|what|which|why|who|when|where|is|are|do|does|can)(?:[\w'-]+ ){{0,4}}({_SORTS})\b")
 _STAGES = frozenset(stems("stage step phase round process procedure workflow"))
-_TRAITS = frozenset(stems("unique different special stand why reason tip mistake challenge benefit advantage"))  # no stages
+_TRAITS = frozenset(
+    stems("unique different special stand why reason tip mistake challenge benefit advantage")
+)  # no stages
 _THINGS = re.compile(  # questions that want several things of a named sort, in the group
-    r"\b(?:what|which)(?: are| were)?(?: the| some| all| your)?(?: [\w-]+){0,3}? "
-    r"(steps|stages|phases|rounds|tips|strategies|techniques|challenges|skills|resources|ways|advantages|"
-    r"disadvantages|pros|cons|benefits|drawbacks|pitfalls|requirements|components|types|kinds)\b|"
+    rf"\b(?:what|which)(?: are| were)?(?: the| some| all| your)?(?: [\w-]+){{0,3}}? ({_SORTS})\b|"
     rf"\bwhat (?:are|were) (?:the|all|some|your)? ?(?:[a-z]+ ){{0,3}}?(?!(?:{_NO_THINGS})\b)([a-z-]+s)\b"
 )
 _WANTS_QUESTIONS = re.compile(
@@ -53,6 +59,8 @@ _MOST_SIBLINGS = 3  # further passages of a section
 _MOST_HEADINGS = 30  # questions of a section
 _LABELLED = re.compile(r"\(?\d{1,3}[.):]\s|q(?:uestion)?\s?\d{1,3}\b", re.IGNORECASE)
 _LABELS, _ABOUT = 0.3, 0.4  # weights of the words of labels and headings, and of those that tell the articles apart
+_DIFFERENT = frozenset(stems("different difference differ"))
+_NEARLY = 0.75  # share of the words of a question
 _LEAST = 3  # items that make a list
 _SHARED = 0.25  # share of the question's words that its label and headings must have, outside the best passage
 
@@ -69,13 +77,15 @@ class Listing:
 def wants_list(question: str) -> bool:
     """Whether the question asks for several things in a row, told by its form."""
     text = fold(question).lower()
-    return any(form.search(text) for form in (_ORDERS, _THINGS, _PREPARES, _PROCESS))
+    return any(form.search(text) for form in (_ORDERS, _THINGS, _KEYWORDS, _PREPARES, _PROCESS))
 
 
 def wants_process(question: str) -> bool:
     """Whether the question asks how something goes, stage by stage."""
     text = fold(question).lower()
-    return bool(_PROCESS.search(text)) and not any(form.search(text) for form in (_ORDERS, _THINGS, _PREPARES))
+    return bool(_PROCESS.search(text)) and not any(
+        form.search(text) for form in (_ORDERS, _THINGS, _KEYWORDS, _PREPARES)
+    )
 
 
 def _tells_apart(wanted: Collection[str], titles: Collection[str]) -> dict[str, float]:
@@ -112,7 +122,11 @@ def rest_of_section(question: str, hits: Sequence[Hit], chunks: Iterable[Chunk])
         if wants_process(question):
             told = _tells_apart(wanted, {h.chunk.article for h in hits})
             here = [c for c in chunks if set(stems(c.article)) >= set(told) and c.headings]
-            same = [c for c in here if (_STAGES | {"expect"}) & set(stems(c.headings[-1])) and wanted & set(stems(c.headings[-1]))] + same
+            same = [
+                c
+                for c in here
+                if (_STAGES | {"expect"}) & set(stems(c.headings[-1])) and wanted & set(stems(c.headings[-1]))
+            ] + same
         found = list({c.chunk_id: c for c in same if c.chunk_id not in have}.values())[:_MOST_SIBLINGS]
     else:
         return []
@@ -205,6 +219,8 @@ def best_list(question: str, evidence: Sequence[Evidence]) -> Listing | None:
     advice = bool(_PREPARES.search(text))
     sort = "" if _ORDERS.search(text) else "".join(g or "" for g in next(iter(_THINGS.findall(text)), ()))
     process = wants_process(question)
+    keywords = "" if sort or advice or _ORDERS.search(text) else "".join(_KEYWORDS.findall(text))
+    sort = sort or keywords
     found = []
     for label, items in _listings(evidence):
         above = " ".join([*items[0].chunk.headings, label.text if label else ""])
@@ -216,11 +232,29 @@ def best_list(question: str, evidence: Sequence[Evidence]) -> Listing | None:
         shared = len(wanted & set(stems(above))) / max(1, len(wanted))
         here = set(stems(f"{items[0].chunk.article} {above}"))
         about = sum(w for stem, w in telling.items() if stem in here) / max(1e-9, sum(telling.values()))
+        if keywords and not (set(stems(keywords)) <= set(stems(above)) and len(wanted & here) > len(wanted) / 2):
+            continue  # mere keywords: most stand above the list
         if len(items) >= _LEAST and (shared >= _SHARED or items[0].rank == 1 or (telling and about == 1)):
             score = max(_mean(items), label.score if label else 0.0) + _LABELS * shared
             score += _ABOUT * (about if telling else 0.0)
             found.append(Listing(label, items, score))
     return max(found, key=lambda f: (f.score, -f.items[0].place), default=None)
+
+
+def differences(question: str, evidence: Sequence[Evidence]) -> Listing | None:
+    """For a question about differences, the list that a label calls so ("Key differences from data scientists:") below
+    headings that, with it, name nearly all that the question does; else none.
+    """
+    wanted = set(stems(question))
+    if not _DIFFERENT & wanted and not re.search(r"\bvs\b|\bversus\b", question, re.IGNORECASE):
+        return None
+    for label, items in _listings(evidence):
+        own = set(stems(label.text)) if label else set()
+        above = own | set(stems(" ".join(items[0].chunk.headings)))
+        names = own - _DIFFERENT - {"key", "main"}
+        if own & _DIFFERENT and names <= wanted and len(wanted & above) >= _NEARLY * len(wanted - _DIFFERENT):
+            return Listing(label, items, 1.0)
+    return None
 
 
 def _listings(evidence: Sequence[Evidence]) -> list[tuple[Evidence | None, tuple[Evidence, ...]]]:
