@@ -38,6 +38,7 @@ _DEFINES = re.compile(
     re.IGNORECASE,
 )
 _DIGIT = re.compile(r"\d")
+_PART_LIST = 100  # words of a list that answers one part of a comparison
 _STEPS = 7  # numbered items that are told together
 _ANNOUNCES = 8  # words of the items of a list that only announces what stands below them
 _LABEL = re.compile(r"(?:[-*•]\s+)?([^\W\d][\w \-/()&]{0,40}):\s")
@@ -74,7 +75,7 @@ class ExtractiveEngine:
 
     def draft(self, question: str, evidence: Sequence[Evidence]) -> Iterator[Draft]:
         """Quote the chosen evidence; see `choose`. A question that asks for a list gets a whole one."""
-        return self._draft(question, evidence, self.max_words)
+        return self._draft(question, evidence, self.max_words, self.max_list_words)
 
     def compare(self, parts: Sequence[Part], evidence: Sequence[Evidence]) -> Iterator[Draft]:
         """An answer to each part of a comparison from its own articles, all within the word budget unless lists."""
@@ -82,11 +83,14 @@ class ExtractiveEngine:
             about = [e for e in evidence if e.chunk.article in part.titles]
             numbered = [replace(e, place=n) for n, e in enumerate(about)]
             if numbered:
-                yield from self._draft(part.question, numbered, self.max_words // len(parts))
+                listed = max(self.max_list_words // len(parts), _PART_LIST)
+                yield from self._draft(part.question, numbered, self.max_words // len(parts), listed)
 
-    def _draft(self, question: str, evidence: Sequence[Evidence], max_words: int) -> Iterator[Draft]:
+    def _draft(
+        self, question: str, evidence: Sequence[Evidence], max_words: int, max_list_words: int
+    ) -> Iterator[Draft]:
         if listing := find_list(question, evidence):
-            yield from _quote_list(listing, evidence, self.max_list_words)
+            yield from _quote_list(listing, evidence, max_list_words)
             return
         by_place = {e.place: e for e in evidence}
         told: set[int] = set()

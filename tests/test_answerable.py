@@ -249,6 +249,19 @@ def test_names_and_claims_that_the_articles_never_make_are_refused(pipeline: Pip
         assert not corpus.ask(question, ExtractiveEngine()).refused, question
 
 
+def test_a_year_of_which_nothing_is_said_is_refused(pipeline: Pipeline) -> None:
+    assert pipeline.ask("Which ML jobs will be in the highest demand by 2030?", ExtractiveEngine()).refused
+    assert not pipeline.ask("Which ML jobs does the guide describe?", ExtractiveEngine()).refused
+
+
+def test_a_request_is_no_claim(pipeline: Pipeline) -> None:
+    for question in (
+        "Can you give me an example of a system design question?",
+        "Outline how to fine-tune a pretrained model with Hugging Face.",
+    ):
+        assert not pipeline.ask(question, ExtractiveEngine()).refused, question
+
+
 def test_a_polite_opening_does_not_hide_the_subject(pipeline: Pipeline) -> None:
     assert not pipeline.ask("Walk me through the STAR method", ExtractiveEngine()).refused
     for far in ("Tell me about the French Revolution", "Could you please explain photosynthesis"):

@@ -78,6 +78,43 @@ def test_a_comparison_quotes_what_stands_under_either_label(pipeline: Pipeline) 
     assert "Boosting: Builds models sequentially" in answer
 
 
+def test_a_comparison_of_two_articles_answers_from_each(pipeline: Pipeline, texts: dict[str, str]) -> None:
+    for question in ("Compare LinkedIn and Uber interviews", "linkedin vs uber interview process"):
+        answer = pipeline.ask(question, ExtractiveEngine())
+        check(answer, texts)
+        first, second = answer.answer.find("45-minute technical interview"), answer.answer.find("recruiter or hiring")
+        assert 0 <= first < second, question
+        assert len({c.article_id for c in answer.citations}) == 2
+    both = pipeline.ask("What do LinkedIn and Deloitte look for in candidates?", ExtractiveEngine())
+    assert len({c.article_id for c in both.citations}) == 2
+
+
+def test_differences_that_the_text_lists_are_quoted_first(pipeline: Pipeline) -> None:
+    answer = pipeline.ask("How is a data engineer's job different from a data scientist's?", ExtractiveEngine())
+    assert answer.sentences[0].text.startswith("Key Differences from Data Scientists")
+    assert "Focus on scalability, not analysis." in answer.sentences[1].text
+
+
+def test_a_process_is_told_stage_by_stage(pipeline: Pipeline) -> None:
+    for question in ("How does the interview process at Tesla work?", "Tesla interviews"):
+        answer = pipeline.ask(question, ExtractiveEngine()).answer
+        stages = ["Technical Screening:", "Coding Rounds:", "ML Design Interviews:", "Behavioral Interviews:"]
+        places = [answer.find(stage) for stage in stages]
+        assert -1 not in places and places == sorted(places), question
+
+
+def test_numbered_steps_are_told_together(pipeline: Pipeline) -> None:
+    answer = pipeline.ask("How would you predict arrival times for Uber rides?", ExtractiveEngine()).answer
+    steps = ["Collect data on ride distance", "Use regression models", "Continuously update the model"]
+    assert all(step in answer for step in steps)
+
+
+def test_an_announcement_is_no_answer(pipeline: Pipeline) -> None:
+    answer = pipeline.ask("What is the interview process at Deloitte like?", ExtractiveEngine())
+    assert "technical screening, coding challenge, case study" in answer.answer
+    assert not any("let’s dive" in s.text or "probably wondering" in s.text for s in answer.sentences)
+
+
 def test_a_sentence_that_ends_with_both_brings_along_the_one_before_it(pipeline: Pipeline) -> None:
     for question in ("What does LinkedIn care about?", "Does LinkedIn care about connection quality or growth?"):
         before, both, _after = pipeline.ask(question, ExtractiveEngine()).answer.partition("likely cares about both")
