@@ -128,6 +128,11 @@ class Answerability:
         kinds = [self._best_place(kind, evidence, around, places, question, named) for kind in wanted]
         return min(merely, bound, 0.5 if strange or unmet else 1.0, float(np.mean(kinds)) if kinds else 1.0)
 
+    def score_words(self, question: str, query: Encoded, evidence: Sequence[Evidence]) -> float:
+        """1, or 0.5 when a telling word of the query is none that the evidence has or comes near to."""
+        best = np.array([(e.encoded.tokens @ query.tokens.T).max(axis=0) for e in evidence])
+        return 0.5 if self._missing(question, query, evidence, best, self._store.weights(query)) else 1.0
+
     def _binding(
         self,
         query: Encoded,
@@ -202,6 +207,14 @@ class Answerability:
                 return word
         return ""
 
+    def spelled(self, question: str) -> str:
+        """The question with a capital for each of the corpus's names that it writes small."""
+        known = self.known_names
+        return _WORD.sub(
+            lambda m: m.group().capitalize() if m.group().islower() and set(stems(m.group())) & known else m.group(),
+            question,
+        )
+
     def names(self, question: str, query: Encoded) -> list[str]:
         """Who or what the question names that tells passages of the corpus apart, in the question's words; neighbours
         ("Hugging Face") are one.
@@ -262,7 +275,10 @@ class Answerability:
                 place = [piece.chunk.article, piece.chunk.section, *(evidence[k].text for k in around[n])]
                 here = set(stems(" ".join(place)))
                 share = (len(named & here) + 0.5 * len(named & set(stems(piece.chunk.text)) - here)) / len(named)
-            score = max(score, float(covered[n]) * (0.5 + 0.5 * share))
+            near = float(covered[n])
+            if kind.kind == "count":  # "4-5 rounds" meets "how many rounds" already
+                near = 0.5 + 0.5 * near if near else 0.0
+            score = max(score, near * (0.5 + 0.5 * share))
         return score
 
     def _thin(self, query: Encoded, covered: np.ndarray, named: Collection[str]) -> np.ndarray:

@@ -22,7 +22,8 @@ from bot.log import log_answer
 from bot.nearness import NEAR, Nearness, QueryWords
 from bot.values import Answer, Citation, RefusalReason, Sentence
 from bot.verify import Judgement, Verifier
-from index.query import check_question, without_courtesy, without_request
+from index.follow_up import leans, points_back, resolved
+from index.query import check_history, check_question, without_courtesy, without_request
 from index.remember import DEFAULT_BYTES, RememberingEncoder
 from index.retrieve import Hit, Retrieval, Retriever
 from ingest.errors import BackendError
@@ -66,6 +67,7 @@ class Said:
     item: int
 
 
+_ELSEWHERE = 0.15  # how much farther than what is refused a short message must be, said among others
 _TIMINGS = ("retrieve", "first_token", "total")
 Event = Found | Said | Answer
 
@@ -77,8 +79,9 @@ class Pipeline:
         self.retriever, self.config = retriever, config or BotConfig()
         self._encoder = RememberingEncoder(retriever.encoder, self.config.remembered_bytes)
         self._verifier = Verifier(self._encoder)
-        words = QueryWords(retriever.index, retriever.encoder)
-        self._nearness, self._answerability = Nearness(retriever, words), Answerability(retriever.index, words)
+        self._words = QueryWords(retriever.index, retriever.encoder)
+        self._nearness = Nearness(retriever, self._words)
+        self._answerability = Answerability(retriever.index, self._words)
 
     @classmethod
     def open(cls, root: Path, config: BotConfig | None = None) -> Pipeline:
@@ -109,6 +112,18 @@ class Pipeline:
             found = self.retriever.search(bare, self.config.passages, "full", history, articles)
             near = self._nearness(found)
         return found, near
+
+    def _spelled(self, question: str, turns: Sequence[str]) -> tuple[str, list[str]]:
+        spelled = self._answerability.spelled
+        return spelled(question), [spelled(turn) for turn in turns]
+
+    def _is_elsewhere(self, message: str) -> bool:
+        """Whether a message that leans on earlier ones only for being short ("who won the world cup?") is about
+        something else: on its own, with two telling words at least, it is far from everything.
+        """
+        alone = self.retriever.search(message)
+        telling = alone.encoded is not None and len(self._words.telling(alone.encoded)) > 1
+        return telling and self._nearness(alone) < self.config.min_near - _ELSEWHERE
 
     def _passages(self, question: str, found: Retrieval, parts: Sequence[Part]) -> list[Hit]:
         """The hits and what a list may need beside them; for a question that compares, the best passages of each of the
@@ -175,13 +190,18 @@ class Pipeline:
         if reply := prompts.small_talk(question):
             yield _Writer(question_id, question, engine.name, dict.fromkeys(_TIMINGS, 0.0), started).talk(reply)
             return
+        history = [m for m in check_history(history) if m["role"] != "user" or not prompts.small_talk(m["content"])]
+        turns = [m["content"] for m in history if m["role"] == "user"]
         asking = without_courtesy(question)
+        if turns and leans(asking):
+            asking = resolved(*self._spelled(asking, turns))
         retrieval, near = self._search(asking, history, articles)
         timings = {"retrieve": _ms(started), "first_token": _ms(started), "total": 0.0}
         yield Found(retrieval.hits, retrieval.timings_ms)
         answer = _Writer(question_id, question, engine.name, timings, started)
         query = retrieval.encoded or self.retriever.encoder.encode_query(retrieval.query)
-        far = near < self.config.min_near
+        shifted = bool(turns) and leans(asking) and not points_back(asking)
+        far = near < self.config.min_near or (shifted and self._is_elsewhere(asking))
         if far and not (retrieval.hits and self._answerability.names(asking, query)):
             yield answer.refuse("nothing_retrieved", prompts.NOTHING_RETRIEVED)
             return
@@ -190,6 +210,9 @@ class Pipeline:
         passages = self._passages(asking, retrieval, parts)
         evidence = gather(retrieval, passages, self._encoder, self.retriever.index.tokens, self.config.evidence)
         held = self._answerability.score(asking, query, evidence)
+        if shifted:
+            own = self.retriever.encoder.encode_query(asking)
+            held = min(held, self._answerability.score_words(asking, own, evidence))
         answer.confidence = round(max(0.0, min(1.0, near * held)), 4)
         if far or held < self.config.min_answer:
             yield answer.refuse("not_supported", prompts.NOT_SUPPORTED, _related(evidence))

@@ -29,7 +29,8 @@ from eval.run import DEPTH, evaluate, score_run
 from eval.stats import bootstrap_interval, paired_randomisation
 from index.config import MODES, default_index_dir
 from index.encode import find_model
-from index.query import check_question, search_text
+from index.follow_up import search_text
+from index.query import check_question
 from index.retrieve import Retriever
 from index.store import Index
 from ingest.cli import fail_clearly

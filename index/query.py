@@ -1,46 +1,19 @@
-"""From what a person typed, and said before, to the text that is searched for."""
+"""What a person typed, checked and without what only asks for an answer."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from ingest.errors import QuestionError
 from ingest.limits import Limits
-from ingest.text import FUNCTION_WORDS, fold, squeeze
 
-MAX_TURNS = 3  # earlier user turns that a follow-up may lean on
-_REPEAT = 3  # how often a follow-up's own words count against those of the turns before it
-_SHORT = 4  # a message with at most this many content words may lean on what was said before
-_WORD = re.compile(r"[a-z0-9][a-z0-9'-]*")
-_POINTING = frozenset(
-    """
-    it its they them their that this those these there then one ones he she his her same former latter other others
-    another instead also else more again
-    """.split()  # noqa: SIM905
-)
-# Pointing words that point within their own question, or nowhere: "Is there ...?", "models that overfit", "How does
-# Uber pay its drivers?", "Why does a model forget when it is tuned?". "The company ... its" still points back.
-_NAMED = r"(?:(?<=\S )(?!I\b)[A-Z][\w'’-]*|\b[Aa]n? \w+)"
-_WITHIN = re.compile(
-    rf"^(?i:is|was) there(?= an? )|\b(?P<noun>(?:an?|some|any) (?:[\w-]+ )?[\w-]+) that(?= \w)|"
-    rf"(?P<named>{_NAMED}\b.*?) (?:its|their|his|her|(?:and|when|if|while|because|after|before|once|what) "
-    r"(?:it|they|he|she))\b"
-)
-_WORD_ANY_CASE = re.compile(r"[A-Za-z0-9][A-Za-z0-9'-]*")
-# A question with its own verb stands alone with this many content words, one fewer if it names somebody.
-_VERBS = "is|are|was|were|do|does|did|has|have|can|could|should|would|will"
-_WHOLE = re.compile(
-    rf"(?:who|what|when|where|which|why|how)\b.*\b(?:{_VERBS})\b|(?!(?:can|could|would|will) you\b)(?:{_VERBS})\b"
-)
-_WHOLE_CONTENT = 3
 _REQUEST = re.compile(
     r"^\W*(?:(?:can|could|would|will) you )?(?:please )?"
     r"(?:(?:walk|talk|take) me through|tell me (?:more )?about|(?:explain|describe|outline)(?: to me)?|"
     r"(?:give|show|tell|name|find)(?: me)? (?:an|some|one|a few|another) examples? (?:of|for)(?: an?)?) ",
     re.IGNORECASE,
 )
-_DEFINITE = re.compile(r"(?:the|your|my)\b", re.IGNORECASE)
 _GREETING = r"(?:good (?:day|morning|afternoon|evening)|hello|hi|hey|greetings)(?: there| all| everyone)?[,.!]+\s+"
 _POLITELY = (
     r"(?:(?:(?:can|could|would|will) you (?:please |kindly )?|please )(?:tell me|let me know)|"
@@ -49,7 +22,6 @@ _POLITELY = (
     r"(?P<whether>(?:whether|if)\s)?(?!about\b|more\b)"
 )
 _COURTESY = re.compile(rf"^(?:{_GREETING})?(?:{_POLITELY})?(?=\w)", re.IGNORECASE)
-_OPENING = frozenset(("and", "but", "so", "ok", "okay", "elaborate"))
 
 
 def check_question(question: object) -> str:
@@ -100,35 +72,3 @@ def without_courtesy(question: str) -> str:
     is left of "I was wondering if ..." begins with "whether".
     """
     return _COURTESY.sub(lambda m: "whether " if m["whether"] else "", question, count=1)
-
-
-def leans(question: str) -> bool:
-    """Whether a message may need the turns before it: it points back ("it", "those", "and ...") or is short."""
-    words = _WORD.findall(fold(question).lower())
-    content = sum(w not in FUNCTION_WORDS for w in words)
-    if words[0] in _OPENING or any(w in _POINTING for w in _WORD.findall(_without_inner(fold(question)).lower())):
-        return True
-    rest = without_request(question)
-    if rest != question and not _DEFINITE.match(rest):  # "tell me about dropout" names its own subject
-        return all(w in FUNCTION_WORDS for w in _WORD.findall(fold(rest).lower()))
-    if _WHOLE.match(" ".join(words)):
-        named = any(w[0].isupper() for w in _WORD_ANY_CASE.findall(fold(question))[1:] if w != "I")
-        return content < _WHOLE_CONTENT - named
-    return content <= _SHORT
-
-
-def _without_inner(question: str) -> str:
-    """The question without the pointing words that have what they point to beside them."""
-    for _ in range(3):  # one name may be pointed to more than once
-        question = _WITHIN.sub(lambda m: m["noun"] or m["named"] or "", question)
-    return question
-
-
-def search_text(question: str, history: Sequence[Mapping[str, str]] = ()) -> str:
-    """The text to search for. A message that leans on earlier ones is searched with the user's turns before it,
-    its own words repeated so that they weigh more; a message that stands alone is searched as it is.
-    """
-    turns = [squeeze(str(m.get("content", ""))) for m in history if m.get("role") == "user"]
-    if not turns or not leans(question):
-        return squeeze(question)
-    return squeeze(" ".join([*turns[-MAX_TURNS:], *[question] * _REPEAT]))

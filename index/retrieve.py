@@ -14,8 +14,9 @@ import numpy as np
 
 from index.config import MODES, SearchConfig
 from index.encode import Encoded, Encoder, Reranker, find_model, load_encoder, load_reranker, passage_text
+from index.follow_up import search_text
 from index.late import OnTheFlyTokens, TokenStore
-from index.query import check_history, check_question, search_text
+from index.query import check_history, check_question
 from index.spelling import Speller
 from index.store import Index, open_index
 from ingest.errors import QuestionError, StoreError

@@ -12,7 +12,7 @@ from bot.pipeline import Pipeline
 from eval.data import Question
 from index.build import build_index
 from index.encode import SentenceEncoder
-from index.query import leans
+from index.follow_up import leans
 from index.retrieve import Retriever
 from index.store import open_index
 from ingest.tables import table_rows
@@ -396,6 +396,7 @@ def test_questions_that_stand_alone_and_messages_that_do_not() -> None:
         "Is there a take-home test at Uber?",
         "Why does a neural network forget what it learned when it is tuned?",
         "What is a technique that reduces overfitting in trees?",
+        "What is BERT?",
     ):
         assert not leans(alone), alone
     for leaning in (
@@ -411,6 +412,8 @@ def test_questions_that_stand_alone_and_messages_that_do_not() -> None:
         "Does Uber ask it too?",
         "How many interview rounds are there in total?",
         "Explain that part of the answer again please",
+        "What are the drawbacks?",
+        "what are drawbacks?",
     ):
         assert leans(leaning), leaning
     assert not wants_list("And what did better accuracy do for tips?")

@@ -18,6 +18,7 @@ from bot.pipeline import BotConfig, Pipeline, Said
 from bot.render import transcript
 from bot.values import Answer
 from eval.data import Question
+from index.follow_up import resolved
 from index.retrieve import Retriever
 from ingest.errors import BackendError, PinciteError, QuestionError
 from ingest.text import squeeze
@@ -214,6 +215,34 @@ def test_a_follow_up_leans_on_the_turn_before(pipeline: Pipeline) -> None:
         {"role": "assistant", "content": "..."},
     ]
     assert "22%" in pipeline.ask("And what did better accuracy do for tips?", ExtractiveEngine(), history).answer
+
+
+def test_messages_are_read_as_the_turns_before_them_tell() -> None:
+    said = ["How does the interview process at Uber work?", "What is overfitting?", "What does a data engineer do?"]
+    wanted = {
+        (said[0], "what about Tesla?"): "How does the interview process at Tesla work?",
+        (said[0], "And LinkedIn?", "What about Deloitte?"): "How does the interview process at Deloitte work?",
+        (said[0], "What do they look for?"): "What do Uber look for?",
+        (said[1], "how do I prevent it?"): "how do I prevent overfitting?",
+        (said[1], "explain more", "and underfitting?"): "What is underfitting?",
+        (said[2], "How do I become one?"): "How do I become a data engineer?",
+        (said[2], "And a data scientist?", "Compare the two"): "Compare a data engineer and a data scientist",
+        (said[2], "Is there anything else?"): "Is there anything else?",
+        (said[0], "and the salaries?"): "and the salaries?",
+    }
+    for (*turns, message), told in wanted.items():
+        assert resolved(message, turns) == told
+
+
+def test_a_conversation_goes_on_to_another_and_leaves_the_subject(pipeline: Pipeline) -> None:
+    said = [{"role": "user", "content": "how does the interview process at uber work?"}]
+    tesla = pipeline.ask("what about tesla?", ExtractiveEngine(), said).answer
+    assert "ML Design Interviews" in tesla and "HackerRank" not in tesla
+    rice = pipeline.ask("how do I cook rice", ExtractiveEngine(), said)
+    assert rice.refusal_reason == "nothing_retrieved"
+    greeted = [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "Hello."}]
+    bert = pipeline.ask("What is BERT?", ExtractiveEngine(), greeted)
+    assert bert.answer == pipeline.ask("What is BERT?", ExtractiveEngine()).answer and not bert.refused
 
 
 def test_the_local_model_answers_through_the_verifier(

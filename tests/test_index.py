@@ -25,10 +25,10 @@ from index.config import DEFAULT_CORPUS, DEFAULT_ENCODER, MODES, IndexConfig, Se
 from index.dense import build_dense, nearest, open_dense
 from index.encode import SentenceEncoder, find_model, passage_text
 from index.explain import explain
+from index.follow_up import search_text
 from index.language import stemmer_of
 from index.late import QuantisedTokens, TokenStore
 from index.lexical import Lexical, stems
-from index.query import search_text
 from index.remember import RememberingEncoder
 from index.retrieve import Retriever, _fuse
 from index.spelling import Speller
