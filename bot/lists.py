@@ -55,6 +55,7 @@ _WANTS_QUESTIONS = re.compile(
     r"(?:\b(?:list|name|show|give)\b(?: me)?(?: all)?(?: of)?(?: the| some)?|\b(?:which|what)\b)"
     r"(?: [\w-]+){0,2} questions\b"
 )
+_MOST_FORM = 400  # characters
 _MOST_SIBLINGS = 3  # further passages of a section
 _MOST_HEADINGS = 30  # questions of a section
 _LABELLED = re.compile(r"\(?\d{1,3}[.):]\s|q(?:uestion)?\s?\d{1,3}\b", re.IGNORECASE)
@@ -74,15 +75,20 @@ class Listing:
     score: float
 
 
+def _form(question: str) -> str:
+    """What tells the form of a question: its first few hundred characters."""
+    return fold(question[:_MOST_FORM]).lower()
+
+
 def wants_list(question: str) -> bool:
     """Whether the question asks for several things in a row, told by its form."""
-    text = fold(question).lower()
+    text = _form(question)
     return any(form.search(text) for form in (_ORDERS, _THINGS, _KEYWORDS, _PREPARES, _PROCESS))
 
 
 def wants_process(question: str) -> bool:
     """Whether the question asks how something goes, stage by stage."""
-    text = fold(question).lower()
+    text = _form(question)
     return bool(_PROCESS.search(text)) and not any(
         form.search(text) for form in (_ORDERS, _THINGS, _KEYWORDS, _PREPARES)
     )
@@ -97,7 +103,7 @@ def _tells_apart(wanted: Collection[str], titles: Collection[str]) -> dict[str, 
 
 def wants_questions(question: str) -> bool:
     """Whether the question asks which questions the source asks."""
-    return bool(_WANTS_QUESTIONS.search(fold(question).lower()))
+    return bool(_WANTS_QUESTIONS.search(_form(question)))
 
 
 def rest_of_section(question: str, hits: Sequence[Hit], chunks: Iterable[Chunk]) -> list[Hit]:
@@ -215,7 +221,7 @@ def best_list(question: str, evidence: Sequence[Evidence]) -> Listing | None:
     """
     wanted = set(stems(question))
     telling = _tells_apart(wanted, {e.chunk.article for e in evidence})
-    text = fold(question).lower()
+    text = _form(question)
     advice = bool(_PREPARES.search(text))
     sort = "" if _ORDERS.search(text) else "".join(g or "" for g in next(iter(_THINGS.findall(text)), ()))
     process = wants_process(question)

@@ -9,6 +9,7 @@ from index.query import without_request
 from ingest.text import FUNCTION_WORDS, fold, squeeze
 
 MAX_TURNS = 3  # earlier user turns that a follow-up may lean on
+_LONG = 400  # characters of a message that is not read more closely: it stands alone, or is searched with the rest
 _RESOLVED = 8  # earlier user turns that words for "it" are looked for in
 _REPEAT = 3  # how often a follow-up's own words count against those of the turns before it
 _SHORT = 4  # a message with at most this many content words may lean on what was said before
@@ -65,6 +66,7 @@ _ANOTHER = re.compile(
     re.IGNORECASE,
 )
 _IT = re.compile(r"(?<!\bof )\b(?:its?|their|they|them|(?<=become )one)\b", re.IGNORECASE)
+_OTHER = re.compile(r"\b(?:other|another|opposite|instead)\b", re.IGNORECASE)
 _TWO = re.compile(r"\b(?:the two|both|these two|those two)\b(?! [\w-]+s\b)(?: of them)?")
 _WHO = re.compile(
     r"\bthey (?:look|want|expect|ask|require|pay|value|hire|offer|test|give)|\bare they (?:after|looking)",
@@ -101,17 +103,22 @@ def resolved(question: str, turns: Sequence[str]) -> str:
     by their form what that is: after "What is overfitting?", "how do I prevent it?" is "how do I prevent overfitting?"
     and "What about dropout?" is "What is dropout?"; as it is where they do not.
     """
+    if len(question) > _LONG:
+        return question
     before, topic = "", ""
     topics: list[str] = []
-    for turn in turns[-_RESOLVED:]:
+    for turn in (t for t in turns[-_RESOLVED:] if len(t) <= _LONG):
         leaning = bool(before) and leans(turn)
         told, about = _put_in(turn, before, topic) if leaning else (turn, "")
+        if len(told) > _LONG:
+            continue
         if told != turn or not leaning:
             before, topic = told, about or _topic(told)
             topics += [topic] if topic and topic not in topics else []
     if len(topics) > 1:
         question = _TWO.sub(f"{topics[-2]} and {topics[-1]}", question)
-    return _put_in(question, before, topic)[0]
+    told = _put_in(question, before, topic)[0]
+    return told if len(told) <= _LONG else question
 
 
 def _topic(question: str) -> str:
@@ -127,7 +134,7 @@ def _put_in(question: str, before: str, topic: str) -> tuple[str, str]:
         if new[0].isupper() and len(names) == 1:
             return before.replace(names[0], new), topic.replace(names[0], new)
         return (before.replace(topic, new), new) if topic and not names else (question, "")
-    if _WITHIN.search(question):
+    if _WITHIN.search(question) or _OTHER.search(question):
         return question, ""
     if len(names) == 1:
         question = _WHO.sub(lambda m: re.sub("they", names[0], m.group(), flags=re.IGNORECASE), question)
@@ -138,6 +145,8 @@ def _put_in(question: str, before: str, topic: str) -> tuple[str, str]:
 
 def _without_inner(question: str) -> str:
     """The question without the pointing words that have what they point to beside them."""
+    if len(question) > _LONG:
+        return question
     for _ in range(3):  # one name may be pointed to more than once
         question = _WITHIN.sub(lambda m: m["noun"] or m["named"] or "", question)
     return question
