@@ -22,10 +22,11 @@ _MOST = 4  # things compared
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One of the things compared: the question without the others' names, and the titles that have its name."""
+    """One of the things compared: the question without the others' names, the titles that have its name, its stems."""
 
     question: str
     titles: frozenset[str]
+    name: frozenset[str]
 
 
 def compared(question: str, titles: Collection[str], known: Collection[str]) -> list[Part]:
@@ -48,7 +49,10 @@ def compared(question: str, titles: Collection[str], known: Collection[str]) -> 
         return []
     if not _COMPARES.search(question) and not _in_a_row(question, list(alone.values())):
         return []
-    return [Part(_without(question, set().union(*alone.values()) - own), having) for having, own in alone.items()]
+    return [
+        Part(_without(question, set().union(*alone.values()) - own), having, frozenset(own))
+        for having, own in alone.items()
+    ]
 
 
 def _in_a_row(question: str, names: Sequence[Collection[str]]) -> bool:

@@ -19,7 +19,7 @@ from bot.layout import count_of, introduces, is_title, items_below, number_of, r
 from bot.lists import Listing, differences, find_list
 from index.lexical import stems
 from ingest.errors import PinciteError
-from ingest.text import fold
+from ingest.text import fold, squeeze
 
 _MARKERS = r"\s*\[\d+(?:\s*,\s*\d+)*\]"  # a model's own citations, [2] or [1, 3]: the pipeline makes real ones
 _END = re.compile(  # after a sentence, its closing quote and its markers; not after the "1." of a list item
@@ -38,7 +38,7 @@ _DEFINES = re.compile(
     re.IGNORECASE,
 )
 _DIGIT = re.compile(r"\d")
-_PART_LIST = 100  # words of a list that answers one part of a comparison
+_PART_LIST = 130  # words of a list that answers one part of a comparison
 _STEPS = 7  # numbered items that are told together
 _ANNOUNCES = 8  # words of the items of a list that only announces what stands below them
 _LABEL = re.compile(r"(?:[-*•]\s+)?([^\W\d][\w \-/()&]{0,40}):\s")
@@ -84,7 +84,9 @@ class ExtractiveEngine:
             numbered = [replace(e, place=n) for n, e in enumerate(about)]
             if numbered:
                 listed = max(self.max_list_words // len(parts), _PART_LIST)
-                yield from self._draft(part.question, numbered, self.max_words // len(parts), listed)
+                yield from _named(
+                    self._draft(part.question, numbered, self.max_words // len(parts), listed), part, numbered
+                )
 
     def _draft(
         self, question: str, evidence: Sequence[Evidence], max_words: int, max_list_words: int
@@ -118,6 +120,20 @@ class ExtractiveEngine:
             yield _quote([lead, piece] if lead and joined else [piece])
             yield from (_quote([part], 2) for part in below)
             told |= {piece.place, *(part.place for part in below)} | ({lead.place} if lead and joined else set())
+
+
+def _named(drafts: Iterator[Draft], part: Part, evidence: Sequence[Evidence]) -> Iterator[Draft]:
+    """The drafts, below the nearest heading above them that names what they are about if the first does not; it takes
+    the place of a mere label.
+    """
+    for n, draft in enumerate(drafts):
+        if n == 0 and draft.evidence and not set(stems(draft.text)) & part.name:
+            path = draft.evidence[0].chunk.headings
+            above = [e for e in evidence if e.heading and squeeze(e.text) in path and set(stems(e.text)) & part.name]
+            yield from (replace(_quote([e]), item=0) for e in above[-1:])
+            if above and not draft.item and is_title(draft.evidence[0]):
+                continue
+        yield draft
 
 
 def _term(question: str) -> list[str]:

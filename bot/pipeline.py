@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import count
 from pathlib import Path
 
 from bot import prompts
@@ -125,18 +126,12 @@ class Pipeline:
         telling = alone.encoded is not None and len(self._words.telling(alone.encoded)) > 1
         return telling and self._nearness(alone) < self.config.min_near - _ELSEWHERE
 
-    def _passages(self, question: str, found: Retrieval, parts: Sequence[Part]) -> list[Hit]:
-        """The hits and what a list may need beside them; for a question that compares, the best passages of each of the
-        articles compared.
-        """
-        if not parts:
-            return [*found.hits, *self._rest(question, found.hits)]
-        each = max(3, self.config.passages // len(parts))
-        passages: list[Hit] = []
-        for part in parts:
-            hits = self.retriever.search(part.question, each, "full", (), part.titles).hits
-            passages += [*hits, *self._rest(part.question, hits)]
-        return [replace(hit, rank=n) for n, hit in enumerate(passages, 1)]
+    def _hits(self, parts: Sequence[Part]) -> list[tuple[Part, tuple[Hit, ...]]]:
+        """The best passages of each of the articles compared, ranked one after another."""
+        each = max(3, self.config.passages // max(1, len(parts)))
+        found = [(p, self.retriever.search(p.question, each, "full", (), p.titles).hits) for p in parts]
+        ranks = count(1)
+        return [(part, tuple(replace(hit, rank=next(ranks)) for hit in hits)) for part, hits in found]
 
     def _rest(self, question: str, hits: Sequence[Hit]) -> list[Hit]:
         articles = {hit.chunk.article_id for hit in hits}
@@ -196,8 +191,12 @@ class Pipeline:
         if turns and leans(asking):
             asking = resolved(*self._spelled(asking, turns))
         retrieval, near = self._search(asking, history, articles)
+        titles = {a.title for a in self.retriever.index.articles.values()}
+        parts = [] if articles else compared(asking, titles, self._answerability.known_names)
+        compared_hits = self._hits(parts)
+        hits = tuple(hit for _part, found in compared_hits for hit in found) or retrieval.hits
         timings = {"retrieve": _ms(started), "first_token": _ms(started), "total": 0.0}
-        yield Found(retrieval.hits, retrieval.timings_ms)
+        yield Found(hits, retrieval.timings_ms)
         answer = _Writer(question_id, question, engine.name, timings, started)
         query = retrieval.encoded or self.retriever.encoder.encode_query(retrieval.query)
         shifted = bool(turns) and leans(asking) and not points_back(asking)
@@ -205,9 +204,8 @@ class Pipeline:
         if far and not (retrieval.hits and self._answerability.names(asking, query)):
             yield answer.refuse("nothing_retrieved", prompts.NOTHING_RETRIEVED)
             return
-        titles = {a.title for a in self.retriever.index.articles.values()}
-        parts = [] if articles else compared(asking, titles, self._answerability.known_names)
-        passages = self._passages(asking, retrieval, parts)
+        rest = [hit for part, found in compared_hits for hit in self._rest(part.question, found)]
+        passages = [*hits, *(rest if parts else self._rest(asking, hits))]
         evidence = gather(retrieval, passages, self._encoder, self.retriever.index.tokens, self.config.evidence)
         held = self._answerability.score(asking, query, evidence)
         if shifted:

@@ -13,6 +13,7 @@ from bot.feedback import Feedback
 from bot.log import log_abandoned
 from bot.page.guard import Gate
 from bot.render import parse_read_link
+from bot.values import Citation
 from ingest.errors import BackendError, PinciteError, StoreError
 from ingest.limits import Limits
 from ingest.values import Chunk
@@ -129,6 +130,18 @@ class Service:
         held = pipeline.retriever.index.store.chunks_of({article_id for article_id, _start, _end in spans})
         found = {(c.article_id, c.start, c.end): c for c in held}
         return [found[span] for span in spans if span in found]
+
+    def holding(self, citations: Sequence[Citation]) -> list[Chunk]:
+        """The chunk that each citation stands in, each chunk once."""
+        pipeline = self.pipeline
+        if pipeline is None or not citations:
+            return []
+        chunks = list(pipeline.retriever.index.store.chunks_of({c.article_id for c in citations}))
+        found = [
+            next((k for k in chunks if (k.article_id == c.article_id and k.start <= c.start and c.end <= k.end)), None)
+            for c in citations
+        ]
+        return list({chunk.chunk_id: chunk for chunk in found if chunk}.values())
 
     def stream(
         self, question: str, engine: str, history: Sequence[Mapping[str, str]], articles: Collection[str] | None = None
