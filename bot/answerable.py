@@ -47,13 +47,14 @@ _ABOUT_TEXTS = frozenset(
         "article guide section page text author blog post example mention end according question answer list name "
         "document tell show explain describe whom whose both option idea kind type sort significance "
         "importance impact effect consequence respond response reaction role purpose fact happen emphasize address "
-        "goes mean step told said thing stuff way stand"
+        "goes mean step told said"
     )
 )
 _YEAR = re.compile(
     r"\b(?:in|by|since|of|from|until|till|during|after|before|around|year|early|late|mid) "
     r"((?:19|20)\d\d)\b(?! [a-z]+s\b)"
 )
+_VAGUE = frozenset(stems("thing stuff way stand"))
 _COMPARING = frozenset(stems("difference differ different compare comparison versus vs better similar"))
 _WORD = re.compile(r"[^\W\d_][\w'’-]*")
 _PROPER = re.compile(r"(?<=[a-z,] )[A-Z][\w-]+|\b[A-Za-z][a-z]*[A-Z][\w-]*")  # capitals not owed to the place
@@ -146,7 +147,7 @@ class Answerability:
         """
         rest = np.zeros(len(weights))
         for word, places in self._words.all(query):
-            if not set(stems(word)) & (set(named) | _ABOUT_TEXTS | _COMPARING):
+            if not set(stems(word)) & (set(named) | _COMPARING):
                 rest[places] = weights[places]
         rest[[k for k in range(len(rest)) if k not in set(self._words.content(query))]] = 0.0
         if not named or not rest.sum():
@@ -190,7 +191,7 @@ class Answerability:
         for year in _YEAR.findall(question):
             if year not in texts:
                 return str(year)
-        known = set(stems(texts)) | _COMPARING | (set(stems(question)) - set(stems(without_request(question))))
+        known = set(stems(texts)) | _COMPARING | _VAGUE | (set(stems(question)) - set(stems(without_request(question))))
         for word, place, rare in self._telling(query, weights):
             far = near[place] < (_FAR if self._words.known(word) else _FOREIGN_FAR)
             if far and rare >= _RARE and not set(stems(word)) & (known | _ABOUT_TEXTS):
