@@ -28,10 +28,10 @@ from ingest.text import fold
 ANSWERS = 0.8  # `answer_score` at or above which the evidence counts as an answer
 _ANNOUNCED = 0.55  # coverage of the query by a question or a label of the source that has nothing below it
 _BOUND = 0.6  # coverage of the rest of the question where a name stands, relative to the best place anywhere
-_SHORT_QUERY, _FAR, _WEIGHTY = 8, 0.36, 0.08  # content words; cosine; share of the query's weight
-_FOREIGN_FAR = 0.42  # the cosine for a word that the corpus lacks
+_SHORT_QUERY, _FAR, _WEIGHTY = 8, 0.36, 0.12  # content words; cosine; share of the query's weight
+_FOREIGN_FAR = 0.38  # the cosine for a word that the corpus lacks
 _VERY_FAR = 0.25  # the same for common words
-_THIN = 0.41  # mean cosine of the words of a query with those of a place
+_THIN = 0.38  # mean cosine of the words of a query with those of a place
 _RARE = 0.4  # `rarity` from which a word says something by itself
 _FINDS = 1.0  # inverse document frequency of a name that tells passages apart: less than about a third have it
 _STRANGE_NAME = 0.6  # cosine below which a name that the corpus lacks is nobody it knows

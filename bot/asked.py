@@ -115,7 +115,8 @@ _KINDS: dict[str, tuple[str, str]] = {
     "measure": (rf"\bin ({_UNIT})\b(?! (?:of|that|which|\d|{'|'.join(_SPELLED)}))", r"\d\s?-?{of}"),
     "person": (
         r"\bwho (?:is|was|were|are) the\b.*\b(?:ceo|cto|founders?|authors?|inventors?|presidents?|heads?|directors?|"
-        r"creators?)\b|\bnames? of\b.*\bwho\b|"
+        r"creators?|chief|scientists?|officers?|owners?|chair\w*|mayors?|ministers?|coach|boss|leaders?)\b|"
+        r"\bnames? of\b.*\bwho\b|"
         r"\bwho (?:wrote|founded|invented|created|discovered|authored|teaches|runs|leads)\b",
         r"(?-i:\b(?!(?:The|An?|In|At|On|This|That|Our|We|It|For|And|But|If|When|How|What|Why)\b)"
         r"(?=\w*[^\WA-Z])[A-Z][\w’'-]+\.? (?:[A-Z]\. )?(?:de |van |von |bin )?(?=\w*[^\WA-Z])[A-Z][\w’'-]+|"
