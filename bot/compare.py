@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from index.lexical import stems
@@ -29,30 +29,36 @@ class Part:
     name: frozenset[str]
 
 
-def compared(question: str, titles: Collection[str], known: Collection[str]) -> list[Part]:
-    """The parts of a question that compares things, or asks about several in a row ("at Uber and Tesla"), whose names
-    stand in different titles, in the question's order; nothing for any other. `known`: stems of names; one that
-    most titles have tells nothing.
+def titles_by_name(titles: Collection[str], known: Collection[str]) -> dict[str, frozenset[str]]:
+    """The titles that have a name, by its stem, of the stems of names in `known`; one that most titles have tells
+    nothing.
     """
-    if not (_COMPARES.search(question) or _ROW.search(question)):
+    having: dict[str, set[str]] = {}
+    for title in titles:
+        for stem in set(stems(title)) & set(known):
+            having.setdefault(stem, set()).add(title)
+    return {stem: frozenset(found) for stem, found in having.items() if len(found) <= max(1, len(titles) // 2)}
+
+
+def compared(question: str, named: Mapping[str, frozenset[str]]) -> list[Part]:
+    """The parts of a question that compares things, or asks about several in a row ("at Uber and Tesla"), whose names
+    stand in different titles (see `titles_by_name`), in the question's order; nothing for any other.
+    """
+    compares = _COMPARES.search(question)
+    if not (compares or _ROW.search(question)):
         return []
-    words = {title: set(stems(title)) & set(known) for title in titles}
     names: dict[frozenset[str], set[str]] = {}
     for stem in dict.fromkeys(stems(" ".join(w for w in question.split() if not _JOINING.fullmatch(w)))):
-        having = frozenset(title for title in titles if stem in words[title])
-        if having and len(having) <= max(1, len(words) // 2):
-            names.setdefault(having, set()).add(stem)
-    alone = {
-        t: n for t, n in names.items() if sum(bool(t & other) for other in names) < 3
-    }  # not a word that several share
+        if stem in named:
+            names.setdefault(named[stem], set()).add(stem)
+    shared = [titles for titles in names if sum(bool(titles & other) for other in names) > 2]  # "power", wind and solar
+    alone = {titles: own for titles, own in names.items() if titles not in shared}
     if not 2 <= len(alone) <= _MOST or len(frozenset().union(*alone)) < sum(map(len, alone)):
         return []
-    if not _COMPARES.search(question) and not _in_a_row(question, list(alone.values())):
+    if not compares and not _in_a_row(question, list(alone.values())):
         return []
-    return [
-        Part(_without(question, set().union(*alone.values()) - own), having, frozenset(own))
-        for having, own in alone.items()
-    ]
+    every = set().union(*alone.values())
+    return [Part(_without(question, every - own), titles, frozenset(own)) for titles, own in alone.items()]
 
 
 def _in_a_row(question: str, names: Sequence[Collection[str]]) -> bool:

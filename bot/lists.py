@@ -44,9 +44,7 @@ _PROCESS = re.compile(  # questions that want the stages of something
 )
 _KEYWORDS = re.compile(rf"^(?!how|what|which|why|who|when|where|is|are|do|does|can)(?:[\w'-]+ ){{0,4}}({_SORTS})\b")
 _STAGES = frozenset(stems("stage step phase round process procedure workflow"))
-_TRAITS = frozenset(
-    stems("unique different special stand why reason tip mistake challenge benefit advantage")
-)  # no stages
+_TRAITS = frozenset(stems("unique different special stand why reason tip mistake challenge benefit advantage"))
 _THINGS = re.compile(  # questions that want several things of a named sort, in the group
     rf"\b(?:what|which)(?: are| were)?(?: the| some| all| your)?(?: [\w-]+){{0,3}}? ({_SORTS})\b|"
     rf"\bwhat (?:are|were) (?:the|all|some|your)? ?(?:[a-z]+ ){{0,3}}?(?!(?:{_NO_THINGS})\b)([a-z-]+s)\b"

@@ -9,12 +9,13 @@ from __future__ import annotations
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import count
 from pathlib import Path
 
 from bot import prompts
 from bot.answerable import ANSWERS, Answerability
-from bot.compare import Part, compared
+from bot.compare import Part, compared, titles_by_name
 from bot.disagreement import disagreement
 from bot.engine import Draft, Engine, ExtractiveEngine
 from bot.evidence import Evidence, EvidenceConfig, gather
@@ -114,6 +115,11 @@ class Pipeline:
             near = self._nearness(found)
         return found, near
 
+    @cached_property
+    def _titles_by_name(self) -> dict[str, frozenset[str]]:
+        titles = {a.title for a in self.retriever.index.articles.values()}
+        return titles_by_name(titles, self._answerability.known_names)
+
     def _spelled(self, question: str, turns: Sequence[str]) -> tuple[str, list[str]]:
         spelled = self._answerability.spelled
         return spelled(question), [spelled(turn) for turn in turns]
@@ -191,8 +197,7 @@ class Pipeline:
         if turns and leans(asking):
             asking = resolved(*self._spelled(asking, turns))
         retrieval, near = self._search(asking, history, articles)
-        titles = {a.title for a in self.retriever.index.articles.values()}
-        parts = [] if articles else compared(asking, titles, self._answerability.known_names)
+        parts = [] if articles else compared(asking, self._titles_by_name)
         compared_hits = self._hits(parts)
         hits = tuple(hit for _part, found in compared_hits for hit in found) or retrieval.hits
         timings = {"retrieve": _ms(started), "first_token": _ms(started), "total": 0.0}

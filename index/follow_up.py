@@ -95,7 +95,9 @@ def leans(question: str) -> bool:
 def points_back(question: str) -> bool:
     """Whether a message has words for what was said before it ("it", "those", "and ...")."""
     words = _WORD.findall(fold(question).lower())
-    return words[0] in _OPENING or any(w in _POINTING for w in _WORD.findall(_without_inner(fold(question)).lower()))
+    return any(w in _OPENING for w in words[:1]) or any(
+        w in _POINTING for w in _WORD.findall(_without_inner(fold(question)).lower())
+    )
 
 
 def resolved(question: str, turns: Sequence[str]) -> str:
