@@ -54,7 +54,7 @@ def _answered(
             citations += event.citations
             turn = replace(turn, answer=_partial(turn.question, engine, sentences, items, citations))
         else:
-            hits = () if event.refusal_reason == "nothing_retrieved" else _cited_first(service, turn.hits, event)
+            hits = () if event.refusal_reason == "nothing_retrieved" else _with_cited(service, turn.hits, event)
             turn = replace(turn, answer=event, hits=hits, done=True)
         yield turn
     if turn.answer:
@@ -64,12 +64,10 @@ def _answered(
             yield replace(turn, follow_ups=tuple(offered))
 
 
-def _cited_first(service: Service, hits: Sequence[str], answer: Answer) -> tuple[str, ...]:
-    """Links of the passages that the answer cites, as it cites them, then of the others; what a list or a comparison
-    brought along is no hit.
-    """
+def _with_cited(service: Service, hits: Sequence[str], answer: Answer) -> tuple[str, ...]:
+    """Links of the hits, then of what else the answer cites: what a list or a comparison brought along is no hit."""
     cited = [_link(chunk) for chunk in service.holding(answer.citations)]
-    return tuple(dict.fromkeys([*cited, *hits]))
+    return tuple(dict.fromkeys([*hits, *cited]))
 
 
 def _link(chunk: Chunk) -> str:
