@@ -17,6 +17,11 @@ _ROW = re.compile(r"([\w'’-]+),? (?:and|or)(?: at| for| by)? (?=([\w'’-]+))"
 _JOINING = re.compile(
     r"(?:and|or|with|to|from|versus|vs\.?|than|between|both|compared?|differ\w*)[,.?!]*", re.IGNORECASE
 )
+_ASKING = re.compile(
+    r"^(?:what(?:'s|’s| is| are) the |is there an? |(?:explain|describe|tell me) the )?(?:main |key |biggest )?"
+    r"(?:differences?|similarit(?:y|ies))(?: is there| are there)?(?= between| of| in)",
+    re.IGNORECASE,
+)
 _MOST = 4  # things compared
 
 
@@ -71,6 +76,7 @@ def _in_a_row(question: str, names: Sequence[Collection[str]]) -> bool:
 
 
 def _without(question: str, names: Collection[str]) -> str:
-    """The question without names, and the words that joined them."""
-    kept = [w for w in question.split() if not set(stems(w)) & set(names) and not _JOINING.fullmatch(w)]
+    """The question without names, the words that joined them, and those that ask for a difference."""
+    bare = _ASKING.sub("", question)
+    kept = [w for w in bare.split() if not set(stems(w)) & set(names) and not _JOINING.fullmatch(w)]
     return " ".join(kept)

@@ -80,7 +80,11 @@ def test_a_comparison_quotes_what_stands_under_either_label(pipeline: Pipeline) 
 
 
 def test_a_comparison_of_two_articles_answers_from_each(pipeline: Pipeline, texts: dict[str, str]) -> None:
-    for question in ("Compare LinkedIn and Uber interviews", "linkedin vs uber interview process"):
+    for question in (
+        "Compare LinkedIn and Uber interviews",
+        "linkedin vs uber interview process",
+        "What's the difference between LinkedIn's and Uber's interviews?",
+    ):
         answer = pipeline.ask(question, ExtractiveEngine())
         check(answer, texts)
         first, second = answer.answer.find("45-minute technical interview"), answer.answer.find("recruiter or hiring")
