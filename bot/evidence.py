@@ -35,7 +35,7 @@ _ANNOUNCEMENT = re.compile(  # says only what the text is going to say
     r"\blet(?:'s| us) (?:dive|jump|get started|get to|kick (?:things )?off|take a (?:closer )?look|walk through)\b|"
     r"^(?:now that|before) (?:you|we)\b.*\b(?:let's|it's important to)\b|\bready to dive\b|"
     r"^before (?:diving|jumping|getting) into\b|\bby the end(?: of (?:this|the) \w+)?, you(?:'ll| will)\b|"
-    r"\bwe(?:'ve| have) (?:packed|put together|got your back|got you covered)\b|"
+    r"\bwe(?:'ve| have) (?:packed|put together)\b|"
     r"^(?:if|whether) you(?:'re| are)\b.*\b(?:you(?:'re| are) (?:probably|likely)|in (?:the right place|for an)|"
     r"this (?:guide|blog|article|post))\b",
     re.IGNORECASE,

@@ -120,15 +120,10 @@ class Pipeline:
         titles = {a.title for a in self.retriever.index.articles.values()}
         return titles_by_name(titles, self._answerability.known_names)
 
-    def _spelled(self, question: str, turns: Sequence[str]) -> tuple[str, list[str]]:
-        spelled = self._answerability.spelled
-        return spelled(question), [spelled(turn) for turn in turns]
-
-    def _is_elsewhere(self, message: str) -> bool:
+    def _is_elsewhere(self, alone: Retrieval) -> bool:
         """Whether a message that leans on earlier ones only for being short ("who won the world cup?") is about
         something else: on its own, with two telling words at least, it is far from everything.
         """
-        alone = self.retriever.search(message)
         telling = alone.encoded is not None and len(self._words.telling(alone.encoded)) > 1
         return telling and self._nearness(alone) < self.config.min_near - _ELSEWHERE
 
@@ -195,7 +190,8 @@ class Pipeline:
         turns = [m["content"] for m in history if m["role"] == "user"]
         asking = without_courtesy(question)
         if turns and leans(asking):
-            asking = resolved(*self._spelled(asking, turns))
+            spelled = self._answerability.spelled
+            asking = resolved(spelled(asking), [spelled(turn) for turn in turns])
         retrieval, near = self._search(asking, history, articles)
         parts = [] if articles else compared(asking, self._titles_by_name)
         compared_hits = self._hits(parts)
@@ -205,7 +201,8 @@ class Pipeline:
         answer = _Writer(question_id, question, engine.name, timings, started)
         query = retrieval.encoded or self.retriever.encoder.encode_query(retrieval.query)
         shifted = bool(turns) and leans(asking) and not points_back(asking)
-        far = near < self.config.min_near or (shifted and self._is_elsewhere(asking))
+        alone = self.retriever.search(asking) if shifted else None
+        far = near < self.config.min_near or (alone is not None and self._is_elsewhere(alone))
         if far and not (retrieval.hits and self._answerability.names(asking, query)):
             yield answer.refuse("nothing_retrieved", prompts.NOTHING_RETRIEVED)
             return
@@ -213,9 +210,8 @@ class Pipeline:
         passages = [*hits, *(rest if parts else self._rest(asking, hits))]
         evidence = gather(retrieval, passages, self._encoder, self.retriever.index.tokens, self.config.evidence)
         held = self._answerability.score(asking, query, evidence)
-        if shifted:
-            own = self.retriever.encoder.encode_query(asking)
-            held = min(held, self._answerability.score_words(asking, own, evidence))
+        if alone is not None and alone.encoded is not None:
+            held = min(held, self._answerability.score_words(asking, alone.encoded, evidence))
         answer.confidence = round(max(0.0, min(1.0, near * held)), 4)
         if far or held < self.config.min_answer:
             yield answer.refuse("not_supported", prompts.NOT_SUPPORTED, _related(evidence))
