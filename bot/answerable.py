@@ -35,6 +35,8 @@ _THIN = 0.38  # mean cosine of the words of a query with those of a place
 _RARE = 0.4  # `rarity` from which a word says something by itself
 _FINDS = 1.0  # inverse document frequency of a name that tells passages apart: less than about a third have it
 _STRANGE_NAME = 0.6  # cosine below which a name that the corpus lacks is nobody it knows
+_BARELY, _JUST = 0.1, 0.05  # margins of nearness below which what the corpus lacks counts for more
+_UNHEARD, _UNHEARD_FAR = 0.9, 0.35  # `rarity` and cosine of a word that counts there
 _PROPOSITION = re.compile(  # a question that asks whether something is so
     r"^(?:(?:so|and|but|ok|okay|well),? )?"
     r"(?!(?:can|could|will|would) you (?:please )?"
@@ -42,6 +44,9 @@ _PROPOSITION = re.compile(  # a question that asks whether something is so
     r"(?:is|are|was|were|do|does|did|can|could|will|would|should|has|have|had|must|whether)\b"
 )
 _EACH = re.compile(r"\b(?:both|either|or|versus|vs|compared?|differ\w*|between|each)\b")
+_MORE = re.compile(
+    r"\b(?:better|worse|more|less|higher|lower|faster|slower|larger|bigger|smaller|cheaper|easier|harder|longer)\b"
+)
 _ABOUT_TEXTS = frozenset(
     stems(
         "article guide section page text author blog post example mention end according question answer list name "
@@ -101,12 +106,13 @@ class Answerability:
         self._common = lower_case_words(texts)
         self.known_names = title_names([a.title for a in articles], self._common) | proper_names(texts, self._common)
 
-    def score(self, question: str, query: Encoded, evidence: Sequence[Evidence]) -> float:
+    def score(self, question: str, query: Encoded, evidence: Sequence[Evidence], margin: float = 1.0) -> float:
         """How far the evidence holds what is asked for, in 0..1; 1 when nothing speaks against it.
 
         What may speak against it: the kind of thing asked for is missing, or stands where the rest of the question
         or its names do not; a subject that no evidence comes near to; names that stand far from the rest of the
         question, or apart; a place that only asks the same question, or announces what it does not hold.
+        `margin`: by how much the passages are nearer than what is refused as far.
         """
         if not evidence:
             return 0.0
@@ -117,9 +123,10 @@ class Answerability:
         named = _names(question) | (set(stems(question)) & self.known_names)
         merely = _merely_asked(question, evidence, best @ weights)
         bound = self._binding(query, evidence, covered, weights, named)
-        strange = self._stranger(question, query, best) or self._missing(question, query, evidence, best, weights)
+        strange = self._stranger(question, query, best, margin)
+        strange = strange or self._missing(question, query, evidence, best, weights)
         places = covered @ weights
-        if not strange and _PROPOSITION.match(fold(without_request(question)).lower()):
+        if not strange and _is_claim(question):
             strange = self._unsaid(query, covered[int(places.argmax())], weights, named)
             strange = strange or self._apart(question, query, evidence, named)
         wanted = asked(question)
@@ -166,17 +173,25 @@ class Answerability:
                 worst = min(worst, float(max(here) / reach.max()))
         return worst if worst < _BOUND else 1.0
 
-    def _stranger(self, question: str, query: Encoded, best: np.ndarray) -> str:
+    def _stranger(self, question: str, query: Encoded, best: np.ndarray, margin: float) -> str:
         """A name of the question that stands nowhere in the corpus and has nothing like it in the evidence, or an
         empty string: what is said of others is no answer about it. None of a long question, which describes enough
-        of what it asks for: a speech does not name its speaker.
+        of what it asks for: a speech does not name its speaker. But where the `margin` is small, it counts there too,
+        and where it is smaller still any rare word that the corpus lacks and the evidence has nothing like.
         """
         near = best.max(axis=0)
         names = _names(question)
-        if len(self._words.telling(query)) > _SHORT_QUERY:
+        telling = self._words.telling(query)
+        if len(telling) > _SHORT_QUERY and margin >= _BARELY:
             return ""
         for word, places in self._words.all(query):
-            if not self._words.known(word) and set(stems(word)) & names and near[places].mean() < _STRANGE_NAME:
+            if self._words.known(word):
+                continue
+            cosine = near[places].mean()
+            if set(stems(word)) & names and cosine < _STRANGE_NAME:
+                return word
+            rare = len(word) > 3 and min(map(rarity, stems(word)), default=0.0) >= _UNHEARD
+            if margin < _JUST and rare and cosine < _UNHEARD_FAR and (word, places) in telling:
                 return word
         return ""
 
@@ -307,6 +322,12 @@ class Answerability:
             for word, places in words
             if len(places) == 1 and len(word) > 3 and weights[places[0]] >= _WEIGHTY and not word.endswith("ly")
         ]
+
+
+def _is_claim(question: str) -> bool:
+    """Whether it asks if something is so; "Do A or B have the higher ...?" claims neither."""
+    text = fold(without_request(question)).lower()
+    return bool(_PROPOSITION.match(text)) and not (" or " in text and _MORE.search(text))
 
 
 def _merely_asked(question: str, evidence: Sequence[Evidence], own: np.ndarray) -> float:

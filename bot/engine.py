@@ -16,10 +16,11 @@ from bot.asked import asked, holds
 from bot.compare import Part
 from bot.evidence import Evidence
 from bot.layout import count_of, introduces, is_title, items_below, number_of, refers_to, short_list
-from bot.lists import Listing, differences, find_list
+from bot.lists import Listing, differences, find_list, term_asked
 from index.lexical import stems
 from ingest.errors import PinciteError
-from ingest.text import fold, squeeze
+from ingest.text import squeeze
+from ingest.values import Chunk
 
 _MARKERS = r"\s*\[\d+(?:\s*,\s*\d+)*\]"  # a model's own citations, [2] or [1, 3]: the pipeline makes real ones
 _END = re.compile(  # after a sentence, its closing quote and its markers; not after the "1." of a list item
@@ -29,14 +30,10 @@ _END = re.compile(  # after a sentence, its closing quote and its markers; not a
 _ABOUT_ASIDES = re.compile(
     r"\b(?:asked?|asks|interviewers?|tips?|webinar|register|sign up|help|guide|blog|article|post)\b", re.IGNORECASE
 )
-_FITTING = 0.05  # added to the score of evidence that holds the kind of thing asked for
+_FITTING = 0.12  # added to the score of evidence that holds the kind of thing asked for
 _FOCUS = 0.82  # share of the best score that a further sentence must reach
 _DEFINING = 0.06  # added to the score of a sentence that begins with what a question wants to be told about
-_DEFINES = re.compile(
-    r"^(?:what(?:'s| is| are| does| do)|define|explain(?: what)?|describe|tell me about)(?: an?| the)? "
-    r"(.+?)(?: (?:is|are|do|does|mean|means))?[ ?.!]*$",
-    re.IGNORECASE,
-)
+_COPULA = re.compile(r" (?:is|are) (?=(?:an?|the|one|any)\b)")
 _DIGIT = re.compile(r"\d")
 _PART_LIST = 130  # words of a list that answers one part of a comparison
 _STEPS = 7  # numbered items that are told together
@@ -91,7 +88,9 @@ class ExtractiveEngine:
     def _draft(
         self, question: str, evidence: Sequence[Evidence], max_words: int, max_list_words: int
     ) -> Iterator[Draft]:
-        if listing := find_list(question, evidence):
+        term = term_asked(question)
+        defined = any(_defines(e, term) for e in evidence)
+        if not defined and (listing := find_list(question, evidence)):
             yield from _quote_list(listing, evidence, max_list_words)
             return
         by_place = {e.place: e for e in evidence}
@@ -103,14 +102,14 @@ class ExtractiveEngine:
         kinds = asked(question)
         fitting = {e.place for e in evidence if any(holds(e.clean, kind) for kind in kinds)}
         whole = bool(_ABOUT_ASIDES.search(question))
-        term = _term(question)
         pool = [
-            replace(e, score=e.score + _FITTING * (e.place in fitting) + _DEFINING * _begins_with(e, term))
+            replace(e, score=e.score + _FITTING * (e.place in fitting))
             for e in evidence
             if (whole or not e.aside or e.place in fitting) and e.place not in told
         ]
+        pool = _rows_asked_for(question, _telling_of(term, pool) or pool)
         chosen = balanced(choose(pool, max_words), question, pool, max_words)
-        chosen = completed(chosen, evidence, max_words)
+        chosen = _with_its_section(completed(chosen, evidence, max_words), term, evidence, max_words)
         for n, piece in enumerate(chosen):
             if piece.place in told:
                 continue
@@ -136,17 +135,67 @@ def _named(drafts: Iterator[Draft], part: Part, evidence: Sequence[Evidence]) ->
         yield draft
 
 
-def _term(question: str) -> list[str]:
-    """The stems of what a question wants to be told about ("What is an ML engineer?"), at most four; else none."""
-    match = _DEFINES.match(fold(question).strip())
-    told = stems(match.group(1)) if match else []
-    return told if len(told) <= 4 else []
-
-
 def _begins_with(piece: Evidence, term: Sequence[str]) -> bool:
     """Whether a sentence begins with the term, and says something of it."""
     words = stems(piece.clean)
-    return bool(term) and words[: len(term)] == list(term) and len(words) > len(term) + 1
+    begins = bool(term) and words[: len(term)] == list(term) and len(words) > len(term) + 1
+    return begins and not piece.heading and not piece.leads
+
+
+def _defines(piece: Evidence, term: Sequence[str]) -> bool:
+    """Whether a sentence says what the term is: "Transformers are a type of ..."."""
+    found = _COPULA.search(piece.clean) if _begins_with(piece, term) else None
+    return found is not None and stems(piece.clean[: found.start()]) == list(term)
+
+
+def _names(chunk: Chunk, term: Collection[str]) -> bool:
+    """Whether the heading right above a passage says nothing but the term ("What does an ML engineer do?")."""
+    return bool(term) and set(stems(" ".join(chunk.headings[-1:]))) == set(term)
+
+
+def _telling_of(term: Sequence[str], pool: Sequence[Evidence]) -> list[Evidence]:
+    """The evidence that begins with the term, opens a passage of that name or comes right after such a sentence, and
+    what stands under a heading that has the term; nothing if no sentence is of the first two kinds.
+    """
+    opening = {e.chunk.chunk_id: e.place for e in reversed(pool) if not e.heading and _names(e.chunk, term)}
+    begin = {e.place for e in pool if _begins_with(e, term)} | set(opening.values())
+    begin |= {e.place for e in pool if e.place - 1 in begin and not e.item}
+    return [
+        replace(e, score=e.score + _DEFINING * (e.place in begin))
+        for e in pool
+        if e.place in begin or (begin and not e.row and set(term) <= set(stems(" ".join(e.chunk.headings[-1:]))))
+    ]
+
+
+def _with_its_section(
+    chosen: Sequence[Evidence], term: Sequence[str], evidence: Sequence[Evidence], max_words: int
+) -> list[Evidence]:
+    """The chosen evidence in reading order; of a passage whose heading says just the term all that stands before its
+    first subheading, as far as `max_words` go, and nothing else.
+    """
+    named = next((e.chunk for e in chosen if _names(e.chunk, term)), None)
+    if named is None:
+        return list(chosen)
+    kept = [e for e in chosen if e.chunk is not named]
+    words = sum(e.words for e in kept)
+    opening: list[Evidence] = []
+    for piece in (e for e in evidence if e.chunk is named and not e.heading):
+        words += piece.words
+        if words > max_words or piece.row or (is_title(piece) and not piece.item and not piece.leads):
+            break
+        opening += [] if piece.aside else [piece]
+    while opening and opening[-1].leads:
+        opening.pop()
+    return sorted([*kept, *opening], key=lambda e: e.place)
+
+
+def _rows_asked_for(question: str, pool: Sequence[Evidence]) -> list[Evidence]:
+    """The evidence without the other rows of a table of which the question names one or some by their first cells."""
+    asking = f" {' '.join(stems(question))} "
+    first = {e.place: " ".join(stems(e.text.split("\n")[0])) for e in pool if e.row}
+    named = {e.place: e.chunk.chunk_id for e in pool if first.get(e.place) and f" {first[e.place]} " in asking}
+    tables = set(named.values())
+    return [e for e in pool if not e.row or e.place in named or e.chunk.chunk_id not in tables]
 
 
 def _quote(parts: Sequence[Evidence], depth: int = 0) -> Draft:

@@ -1,4 +1,4 @@
-"""Whole lists for questions that ask for one: steps, stages, tips, skills, the items under a heading."""
+"""What a question asks for as a whole, told by its form: a list (steps, tips, skills), or a section of that name."""
 
 from __future__ import annotations
 
@@ -53,6 +53,11 @@ _WANTS_QUESTIONS = re.compile(
     r"(?:\b(?:list|name|show|give)\b(?: me)?(?: all)?(?: of)?(?: the| some)?|\b(?:which|what)\b)"
     r"(?: [\w-]+){0,2} questions\b"
 )
+_DEFINES = re.compile(
+    r"^(?:what(?:'s| is| are| does| do)|define|explain(?: what)?|describe|tell me about)(?: an?| the)? "
+    r"(.+?)(?: (?:is|are|do|does|mean|means))?[ ?.!]*$",
+    re.IGNORECASE,
+)
 _MOST_FORM = 400  # characters
 _MOST_SIBLINGS = 3  # further passages of a section
 _MOST_HEADINGS = 30  # questions of a section
@@ -104,9 +109,17 @@ def wants_questions(question: str) -> bool:
     return bool(_WANTS_QUESTIONS.search(_form(question)))
 
 
+def term_asked(question: str) -> list[str]:
+    """The stems of what a question wants to be told about ("What is an ML engineer?"), at most four; else none."""
+    match = _DEFINES.match(fold(question[:_MOST_FORM]).strip())
+    told = stems(match.group(1)) if match else []
+    return told if len(told) <= 4 else []
+
+
 def rest_of_section(question: str, hits: Sequence[Hit], chunks: Iterable[Chunk]) -> list[Hit]:
     """What a list may need beyond the hits: the other passages under the best hit's heading, or, for a question
-    about questions, the headings of the section that fits best. `chunks` are those of the hits' articles, in order.
+    about questions, the headings of the section that fits best; for one that asks what something is, the passages under
+    a heading of that name. `chunks` are those of the hits' articles, in order.
     """
     if not hits:
         return []
@@ -132,6 +145,9 @@ def rest_of_section(question: str, hits: Sequence[Hit], chunks: Iterable[Chunk])
                 if (_STAGES | {"expect"}) & set(stems(c.headings[-1])) and wanted & set(stems(c.headings[-1]))
             ] + same
         found = list({c.chunk_id: c for c in same if c.chunk_id not in have}.values())[:_MOST_SIBLINGS]
+    elif term := set(term_asked(question)):
+        named = [c for c in chunks if c.headings and set(stems(c.headings[-1])) == term]
+        found = [c for c in named if c.chunk_id not in have][:_MOST_SIBLINGS]
     else:
         return []
     return [replace(hits[0], rank=len(hits) + n, chunk=c, row=-1) for n, c in enumerate(found, 1)]

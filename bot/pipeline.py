@@ -22,7 +22,7 @@ from bot.evidence import Evidence, EvidenceConfig, gather
 from bot.lists import rest_of_section
 from bot.log import log_answer
 from bot.nearness import NEAR, Nearness, QueryWords
-from bot.values import Answer, Citation, RefusalReason, Sentence
+from bot.values import Answer, Citation, RefusalReason, Sentence, begins_paragraph
 from bot.verify import Judgement, Verifier
 from index.follow_up import leans, points_back, resolved
 from index.query import check_history, check_question, without_courtesy, without_request
@@ -209,7 +209,7 @@ class Pipeline:
         rest = [hit for part, found in compared_hits for hit in self._rest(part.question, found)]
         passages = [*hits, *(rest if parts else self._rest(asking, hits))]
         evidence = gather(retrieval, passages, self._encoder, self.retriever.index.tokens, self.config.evidence)
-        held = self._answerability.score(asking, query, evidence)
+        held = self._answerability.score(asking, query, evidence, near - self.config.min_near)
         if alone is not None and alone.encoded is not None:
             held = min(held, self._answerability.score_words(asking, alone.encoded, evidence))
         answer.confidence = round(max(0.0, min(1.0, near * held)), 4)
@@ -334,16 +334,14 @@ class _Writer:
 def join_sentences(sentences: Sequence[Sentence], items: Sequence[int]) -> str:
     """Sentences with their markers as Markdown text; list items stand on lines of their own, as deep as `items` say."""
     text = ""
-    listed = 0
-    for sentence, item in zip(sentences, items, strict=True):
+    for n, (sentence, item) in enumerate(zip(sentences, items, strict=True)):
         marked = sentence.text + "".join(f" [{m}]" for m in sentence.markers)
         if sentence.verdict == "unsupported":
             marked = f"{prompts.UNSUPPORTED_MARK} {sentence.text}"
         if item:
-            text += ("\n" if listed or not text else "\n\n") + f"{'  ' * (item - 1)}- {marked}"
+            text += ("\n" if n and items[n - 1] else "\n\n") + f"{'  ' * (item - 1)}- {marked}"
         else:
-            text += ("\n\n" if listed else " ") + marked
-        listed = item
+            text += ("\n\n" if begins_paragraph(sentences, items, n) else " ") + marked
     return text.strip()
 
 

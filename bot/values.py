@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
@@ -37,6 +37,14 @@ class Sentence:
     markers: tuple[int, ...]
     verdict: Verdict
     score: float
+
+
+def begins_paragraph(sentences: Sequence[Sentence], items: Sequence[int], n: int) -> bool:
+    """Whether the nth of an answer's sentences, no item of a list, stands on a line of its own: the first, one after a
+    list, or the label right above one.
+    """
+    above = n + 1 < len(items) and items[n + 1] > 0 and sentences[n].text.endswith(":")
+    return not items[n] and (n == 0 or items[n - 1] > 0 or above)
 
 
 @dataclass(frozen=True, slots=True)

@@ -358,6 +358,11 @@ def one_token(pieces: Sequence[str]) -> bool:
     return not others or (len(first) > 3 and bool(_ENDINGS.fullmatch("".join(others).replace("##", ""))))
 
 
+def whole_word(token: str) -> str:
+    """The word that a token is, or an empty string for one that goes on another, be it in BERT's notation."""
+    return "" if token.startswith("##") else token.lstrip("▁Ġ")
+
+
 def light_vocabulary(vocabulary: Mapping[str, int], special: Collection[int]) -> np.ndarray:
     """(vocabulary,) bool: punctuation and function words, special tokens not among them."""
     light = np.zeros(max(vocabulary.values()) + 1, dtype=bool)

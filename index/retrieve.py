@@ -73,7 +73,7 @@ class Retriever:
     ) -> None:
         self.index, self.encoder, self.config = index, encoder, config or SearchConfig()
         self.reranker = reranker
-        self._speller = Speller(index.store.vocabulary, encoder.knows, index.language)
+        self._speller = Speller(index.store.vocabulary, encoder, index.tokens.idf, index.language)
         self.late: TokenStore | OnTheFlyTokens = index.tokens
         if not index.tokens.has_vectors:
             max_tokens = index.manifest["config"]["max_tokens"]

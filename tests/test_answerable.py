@@ -249,6 +249,16 @@ def test_names_and_claims_that_the_articles_never_make_are_refused(pipeline: Pip
         assert not corpus.ask(question, ExtractiveEngine()).refused, question
 
 
+def test_a_long_question_about_somebody_else_is_refused(pipeline: Pipeline) -> None:
+    """Its many words find something near, but names and rare words in it are nobody's that the articles know."""
+    for question in (
+        "What significant regulatory changes has President Biden's administration announced regarding fees?",
+        "Why did academic and research institutions need the NSF's help when they were connecting to ARPANET?",
+        "Which experimental methods were employed to assess molecular oscillations in Drosophila brain clock cells?",
+    ):
+        assert pipeline.ask(question, ExtractiveEngine()).refused, question
+
+
 def test_a_year_of_which_nothing_is_said_is_refused(pipeline: Pipeline) -> None:
     assert pipeline.ask("Which ML jobs will be in the highest demand by 2030?", ExtractiveEngine()).refused
     assert not pipeline.ask("Which ML jobs does the guide describe?", ExtractiveEngine()).refused

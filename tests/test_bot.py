@@ -100,6 +100,31 @@ def test_differences_that_the_text_lists_are_quoted_first(pipeline: Pipeline) ->
     assert "Focus on scalability, not analysis." in answer.sentences[1].text
 
 
+def test_what_something_is_is_told_by_who_says_so(pipeline: Pipeline) -> None:
+    """Not by lines that only mention it; a label stands on a line of its own, above its list."""
+    answer = pipeline.ask("What is an ML engineer?", ExtractiveEngine())
+    assert answer.answer.startswith(
+        "ML Engineers bridge the gap between data science and software engineering. [1] They"
+    )
+    label, first, *_more = answer.answer.partition("production-ready.")[2].split("\n\n")[1:]
+    assert label.startswith("Day-to-Day Responsibilities: [")
+    assert first.startswith("- Deploying ML models using Docker/Kubernetes. [")
+    assert "Coaching" not in answer.answer and "grilled" not in answer.answer
+    for question, opening in (
+        ("What are transformers?", "Transformers are a type of neural network architecture"),
+        ("explain dropout", "Dropout is a regularization technique"),
+    ):
+        assert pipeline.ask(question, ExtractiveEngine()).answer.startswith(opening)
+
+
+def test_of_a_table_the_row_that_is_asked_for_is_quoted(pipeline: Pipeline) -> None:
+    answer = pipeline.ask("What salary can an AI engineer expect?", ExtractiveEngine()).answer
+    assert "250K" in answer and "AI Engineer" in answer
+    assert not any(other in answer for other in ("220K", "130K", "140K"))
+    both = pipeline.ask("Do AI engineers or data scientists have the higher salary?", ExtractiveEngine()).answer
+    assert "250K" in both and "130K" in both and "220K" not in both and "140K" not in both
+
+
 def test_a_process_is_told_stage_by_stage(pipeline: Pipeline) -> None:
     for question in ("How does the interview process at Tesla work?", "Tesla interviews"):
         answer = pipeline.ask(question, ExtractiveEngine()).answer

@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bot.render.safe import inert
-from bot.values import Answer, Citation
+from bot.values import Answer, Citation, begins_paragraph
 from ingest.text import printable, squeeze
 
 
 def answer_markdown(answer: Answer) -> str:
     """The answer with its markers, then a numbered list of quotes and where they stand."""
     parts = []
-    listed = 0
-    for sentence, item in zip(answer.sentences, answer.items, strict=True):
+    for n, (sentence, item) in enumerate(zip(answer.sentences, answer.items, strict=True)):
         marked = inert(sentence.text) + "".join(f" [{m}]" for m in sentence.markers)
-        parts.append((f"\n{'  ' * (item - 1)}- " if item else "\n\n" if listed else " ") + marked)
-        listed = item
+        opens = begins_paragraph(answer.sentences, answer.items, n)
+        parts.append((f"\n{'  ' * (item - 1)}- " if item else "\n\n" if opens else " ") + marked)
     text = "".join(parts).strip() or inert(answer.answer)
     if answer.note:
         text += f"\n\n*{inert(answer.note)}*"

@@ -9,7 +9,7 @@ from bot.prompts import UNSUPPORTED_MARK
 from bot.render.export import answer_markdown
 from bot.render.safe import escape, read_link
 from bot.render.tools import tool
-from bot.values import Answer, Citation, Sentence
+from bot.values import Answer, Citation, Sentence, begins_paragraph
 from ingest.text import squeeze
 
 
@@ -92,8 +92,8 @@ def _body(answer: Answer) -> str:
     parts: list[str] = []
     depth = 0
     for n, (sentence, item) in enumerate(zip(answer.sentences, answer.items, strict=True)):
-        if not item and (depth or not n):
-            parts.append("</li></ul>" * depth + "<p>")
+        if begins_paragraph(answer.sentences, answer.items, n):
+            parts.append(("</li></ul>" * depth or ("</p>" if n else "")) + "<p>")
         elif item > depth:
             parts.append(("" if depth or not n else "</p>") + "<ul><li>" * (item - depth))
         elif item:
