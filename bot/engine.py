@@ -7,7 +7,7 @@ engine writes is only a draft: the pipeline checks every sentence before anybody
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Protocol
@@ -19,6 +19,7 @@ from bot.layout import count_of, introduces, is_title, items_below, number_of, r
 from bot.lists import Listing, differences, find_list, term_asked
 from index.lexical import stems
 from ingest.errors import PinciteError
+from ingest.tables import row_cells
 from ingest.text import squeeze
 from ingest.values import Chunk
 
@@ -78,7 +79,8 @@ class ExtractiveEngine:
         """An answer to each part of a comparison from its own articles, all within the word budget unless lists."""
         for part in parts:
             about = [e for e in evidence if e.chunk.article in part.titles]
-            numbered = [replace(e, place=n) for n, e in enumerate(about)]
+            places = {e.place: n for n, e in enumerate(about)}
+            numbered = [replace(e, place=places[e.place], owner=places.get(e.owner, -1)) for e in about]
             if numbered:
                 listed = max(self.max_list_words // len(parts), _PART_LIST)
                 yield from _named(
@@ -114,11 +116,25 @@ class ExtractiveEngine:
             if piece.place in told:
                 continue
             below = list(items_below(piece, chosen[n + 1 :])) if piece.item and piece.leads else []
-            lead = by_place.get(piece.place - 1)
-            joined = lead and lead.place not in told and (introduces(lead, piece) or refers_to(lead, piece))
-            yield _quote([lead, piece] if lead and joined else [piece])
+            lead = _lead_of(piece, by_place)
+            owner = by_place.get(piece.owner)
+            shared = owner is not None and owner.item and sum(e.owner == piece.owner for e in chosen) > 1
+            if lead and lead is owner and shared and lead.place not in told:
+                yield _quote([lead], 1)
+                told.add(lead.place)
+            joined = lead and lead.place not in told
+            deeper = shared and owner is not None and owner.place in told
+            yield _quote([lead, piece] if lead and joined else [piece], 2 if deeper and piece.item else 0)
             yield from (_quote([part], 2) for part in below)
             told |= {piece.place, *(part.place for part in below)} | ({lead.place} if lead and joined else set())
+
+
+def _lead_of(piece: Evidence, by_place: Mapping[int, Evidence]) -> Evidence | None:
+    """The item that leads to the piece, or the sentence before it if it says little without that."""
+    owner, before = by_place.get(piece.owner), by_place.get(piece.place - 1)
+    if owner and introduces(owner, piece):
+        return owner
+    return before if before and refers_to(before, piece) else None
 
 
 def _named(drafts: Iterator[Draft], part: Part, evidence: Sequence[Evidence]) -> Iterator[Draft]:
@@ -192,7 +208,7 @@ def _with_its_section(
 def _rows_asked_for(question: str, pool: Sequence[Evidence]) -> list[Evidence]:
     """The evidence without the other rows of a table of which the question names one or some by their first cells."""
     asking = f" {' '.join(stems(question))} "
-    first = {e.place: " ".join(stems(e.text.split("\n")[0])) for e in pool if e.row}
+    first = {e.place: " ".join(stems(" ".join(row_cells(e.text)[:1]))) for e in pool if e.row}
     named = {e.place: e.chunk.chunk_id for e in pool if first.get(e.place) and f" {first[e.place]} " in asking}
     tables = set(named.values())
     return [e for e in pool if not e.row or e.place in named or e.chunk.chunk_id not in tables]
@@ -331,6 +347,10 @@ def completed(chosen: Sequence[Evidence], evidence: Sequence[Evidence], max_word
         if words + sum(e.words for e in new) <= max_words:
             kept.update((e.place, e) for e in new)
             words += sum(e.words for e in new)
+    for piece in list(kept.values()):
+        lead = by_place.get(piece.owner)
+        if piece.item and lead and not lead.item and not lead.heading and lead.leads and lead.words > 1:
+            kept[lead.place] = lead  # "You may not:" turns the items below it round
     return [kept[place] for place in sorted(kept)]
 
 

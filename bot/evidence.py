@@ -15,7 +15,7 @@ import numpy as np
 from index.encode import Encoded, Encoder
 from index.late import TokenStore
 from index.retrieve import Hit, Retrieval
-from ingest.tables import table_rows
+from ingest.tables import piped_rows, row_cells, table_rows
 from ingest.text import fold, sentence_spans, squeeze
 from ingest.values import Chunk
 
@@ -40,7 +40,10 @@ _ANNOUNCEMENT = re.compile(  # says only what the text is going to say
     r"this (?:guide|blog|article|post))\b",
     re.IGNORECASE,
 )
+_HEADING, _PLAIN, _PROSE = -2, -1, 1_000_000  # depths beside those of list items, which are columns
+_TITLE = 6  # words of a short line without an end: the title of what follows
 CELL_GAP = "\u2003"
+_ARROW = re.compile(r"(?:→|⇒|->|=>|-->)\s")
 _MARKER = re.compile(r"(?:[•✔✓◦▪*\-–]|\(?\d{1,3}[.)])\s+")
 
 
@@ -66,12 +69,13 @@ class Evidence:
     row: bool
     aside: bool  # talks about the question or itself, or advertises, instead of answering
     encoded: Encoded = field(repr=False, compare=False)
+    owner: int = -1  # place of the label, title or item that it stands below; -1 for none
 
     @property
     def clean(self) -> str:
         """The text on one line, without its list marker; the cells of a table's row stand an em space apart."""
         if self.row:
-            return CELL_GAP.join(squeeze(cell) for cell in self.text.split("\n") if cell.strip())
+            return CELL_GAP.join(map(squeeze, row_cells(self.text)))
         text = squeeze(self.text)
         return text[m.end() :] if (m := _MARKER.match(text)) else text
 
@@ -104,16 +108,18 @@ def gather(
     config = config or EvidenceConfig()
     query = retrieval.encoded or encoder.encode_query(retrieval.query)
     weights = store.weights(query)
-    spans = [(hit, start, end, row) for hit in hits for start, end, row in _spans(hit.chunk)]
-    texts = [hit.chunk.text[start - hit.chunk.start : end - hit.chunk.start] for hit, start, end, _row in spans]
+    spans = [(hit, start, end, kind) for hit in hits for start, end, kind in _spans(hit.chunk)]
+    texts = [hit.chunk.text[start - hit.chunk.start : end - hit.chunk.start] for hit, start, end, _kind in spans]
     rows = dict(encoder.encode_passages([squeeze(t) for t in texts], 256))
-    own = [coverage(query, [rows[n]], weights)[0] for n in range(len(spans))]
+    owners = _owners(spans, texts)
+    own = [coverage(query, [rows[k] for k in (n, owner) if k >= 0], weights)[0] for n, owner in enumerate(owners)]
     evidence: list[Evidence] = []
     label = ""
-    for n, ((hit, start, end, row), text) in enumerate(zip(spans, texts, strict=True)):
+    for n, ((hit, start, end, kind), text) in enumerate(zip(spans, texts, strict=True)):
         near = [own[k] for k in (n - 1, n + 1) if 0 <= k < len(spans) and spans[k][0] is hit]
         blended = own[n] if not near else (1 - config.neighbours) * own[n] + config.neighbours * sum(near) / len(near)
-        item, leads = row or bool(_MARKER.match(text)), not row and text.rstrip().endswith((":", "?"))
+        item = kind == "row" or (not kind and bool(_MARKER.match(text)))
+        leads = kind == "head" or (not kind and text.rstrip().endswith((":", "?")))
         heading = end <= hit.chunk.body
         if n == 0 or spans[n - 1][0] is not hit:
             label = hit.chunk.headings[-1] if hit.chunk.headings else ""
@@ -137,24 +143,38 @@ def gather(
                 item=item,
                 leads=leads,
                 heading=heading,
-                row=row,
+                row=bool(kind),
                 aside=aside,
                 encoded=rows[n],
+                owner=owners[n],
             )
         )
     return evidence
 
 
-def _spans(chunk: Chunk) -> list[tuple[int, int, bool]]:
-    """Spans of the sentences, list items and table rows of a chunk, in order, and which of them are rows."""
-    rows = [(row[0][0], row[-1][1]) for row in table_rows(chunk.text, chunk.body - chunk.start)]
-    spans = [(chunk.start + a, chunk.start + b, True) for a, b in rows]
+def _spans(chunk: Chunk) -> list[tuple[int, int, str]]:
+    """Spans of the sentences, list items and table rows of a chunk, in order; "row" or "head" for those of tables."""
+    text, body = chunk.text, chunk.body - chunk.start
+    rows = [(row[0][0], row[-1][1], "row") for row in table_rows(text, body)]
+    rows = sorted(rows + [(a, b, "head" if head else "row") for a, b, head in piped_rows(text, body)])
+    spans = [(chunk.start + a, chunk.start + b, kind) for a, b, kind in rows]
     at = 0
-    for begin, end in [*rows, (len(chunk.text), len(chunk.text))]:
-        for a, b in sentence_spans(chunk.text, at, begin):
-            spans.extend((x, y, False) for x, y in _split_lines(chunk.text, a, b, chunk.start))
+    for begin, end, _kind in [*rows, (len(text), len(text), "")]:
+        for a, b in _with_their_tails(text, sentence_spans(text, at, begin)):
+            spans.extend((x, y, "") for x, y in _split_lines(text, a, b, chunk.start))
         at = end
-    return sorted(spans)
+    return sorted(s for s in spans if any(c.isalnum() for c in text[s[0] - chunk.start : s[1] - chunk.start]))
+
+
+def _with_their_tails(text: str, spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The spans, what goes on after an arrow on the same line joined to what stands before it."""
+    joined: list[tuple[int, int]] = []
+    for a, b in spans:
+        if joined and _ARROW.match(text, a) and "\n" not in text[joined[-1][1] : a]:
+            joined[-1] = (joined[-1][0], b)
+        else:
+            joined.append((a, b))
+    return joined
 
 
 def _split_lines(text: str, start: int, end: int, base: int) -> list[tuple[int, int]]:
@@ -169,6 +189,24 @@ def _split_lines(text: str, start: int, end: int, base: int) -> list[tuple[int, 
     if rest >= end or text[start:cut].rstrip()[-1:] not in ":?":
         return [(base + start, base + end)]
     return [(base + start, base + start + len(text[start:cut].rstrip())), (base + rest, base + end)]
+
+
+def _owners(spans: Sequence[tuple[Hit, int, int, str]], texts: Sequence[str]) -> list[int]:
+    """For each piece the number of the nearest label, title or less indented item above it in its passage; -1 for none."""
+    owners: list[int] = []
+    open_: list[tuple[int, int]] = []  # depth and number of what may own what follows
+    for n, ((hit, start, end, kind), text) in enumerate(zip(spans, texts, strict=True)):
+        if n == 0 or spans[n - 1][0] is not hit:
+            open_ = []
+        heading, item = end <= hit.chunk.body, kind == "row" or (not kind and bool(_MARKER.match(text)))
+        ends = text.rstrip()[-1:]
+        labels = kind == "head" or (not kind and (ends in ":?" or (len(text.split()) <= _TITLE and ends not in ".!,;")))
+        depth = _HEADING if heading else _indent(hit.chunk, start) if item else _PLAIN if labels else _PROSE
+        open_ = [(d, k) for d, k in open_ if d < depth or (heading and d == _HEADING)]
+        owners.append(open_[-1][1] if open_ and not heading else -1)
+        if heading or item or labels:
+            open_.append((depth, n))
+    return owners
 
 
 def _indent(chunk: Chunk, start: int) -> int:

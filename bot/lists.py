@@ -254,7 +254,8 @@ def best_list(question: str, evidence: Sequence[Evidence]) -> Listing | None:
         about = sum(w for stem, w in telling.items() if stem in here) / max(1e-9, sum(telling.values()))
         if keywords and not (set(stems(keywords)) <= set(stems(above)) and len(wanted & here) > len(wanted) / 2):
             continue  # mere keywords: most stand above the list
-        if len(items) >= _LEAST and (shared >= _SHARED or items[0].rank == 1 or (telling and about == 1)):
+        least = _LEAST - bool(sort and label and set(stems(label.text)) == set(stems(sort)))
+        if len(items) >= least and (shared >= _SHARED or items[0].rank == 1 or (telling and about == 1)):
             score = max(_mean(items), label.score if label else 0.0) + _LABELS * shared
             score += _ABOUT * (about if telling else 0.0)
             found.append(Listing(label, items, score))

@@ -1,4 +1,6 @@
-"""Rows of flattened tables: an export that wrote one cell a line has lost the columns, their shape gives them back."""
+"""Rows of tables: of piped ones ("| a | b |"), and of flattened ones, whose export wrote one cell a line and lost the
+columns; the shape of the cells gives them back.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +12,32 @@ _MIN_CELLS, _MIN_ROWS, _MAX_COLUMNS = 8, 4, 6
 _MAX_WORDS = 12
 _LINE = re.compile(r"[^\n]*[^\s][^\n]*")
 _MARKED = re.compile(r"\s*(?:[•✔✓◦▪*\-–|#]\s|\(?\d{1,3}[.)]\s)")
+
+
+_PIPED = re.compile(r"^[ \t]*(\|[^\n]*\|)[ \t]*$", re.MULTILINE)
+_RULE = re.compile(r"\|[\s:|-]+\|")
+
+
+def row_cells(row: str) -> list[str]:
+    """The cells of a table's row, piped or one a line, none of them empty."""
+    cells = row.strip().strip("|").split("|") if row.lstrip().startswith("|") else row.split("\n")
+    return [cell.strip() for cell in cells if cell.strip()]
+
+
+def piped_rows(text: str, start: int = 0) -> list[tuple[int, int, bool]]:
+    """Spans of the rows of piped tables in `text` from `start` on, and whether each is the head of its table: the first
+    one, if a rule stands below it or it holds no digit. Rules are no rows.
+    """
+    lines = [(m.start(1), m.end(1)) for m in _PIPED.finditer(text, start)]
+    rows: list[tuple[int, int, bool]] = []
+    for n, (a, b) in enumerate(lines):
+        if _RULE.fullmatch(text, a, b):
+            continue
+        first = n == 0 or bool(text[lines[n - 1][1] : a].strip())
+        more = n + 1 < len(lines) and not text[b : lines[n + 1][0]].strip()
+        ruled = more and bool(_RULE.fullmatch(text, *lines[n + 1]))
+        rows.append((a, b, first and more and (ruled or not any(c.isdigit() for c in text[a:b]))))
+    return rows
 
 
 def table_rows(text: str, start: int = 0) -> list[list[tuple[int, int]]]:
