@@ -35,6 +35,8 @@ _FITTING = 0.12  # added to the score of evidence that holds the kind of thing a
 _FOCUS = 0.82  # share of the best score that a further sentence must reach
 _DEFINING = 0.06  # added to the score of a sentence that begins with what a question wants to be told about
 _COPULA = re.compile(r" (?:is|are) (?=(?:an?|the|one|any)\b)")
+_EMPTY_LABEL = re.compile(r"(?:detailed )?answers?:?", re.IGNORECASE)
+_DENIES = re.compile(r"\b(?:not|never|no|don['’]t|must ?n['’]t|can(?:not|['’]t)|without|except|avoid)\b", re.IGNORECASE)
 _DIGIT = re.compile(r"\d")
 _PART_LIST = 130  # words of a list that answers one part of a comparison
 _STEPS = 7  # numbered items that are told together
@@ -97,7 +99,7 @@ class ExtractiveEngine:
             return
         by_place = {e.place: e for e in evidence}
         told: set[int] = set()
-        if listing := differences(question, evidence):
+        if listing := differences(question, evidence) or _best_labelled(evidence, max_words):
             yield from _quote_list(listing, evidence, max_words)
             told |= {e.place for e in [*listing.items, *filter(None, [listing.label])]}
             max_words -= sum(by_place[place].words for place in told)
@@ -112,6 +114,7 @@ class ExtractiveEngine:
         pool = _rows_asked_for(question, _telling_of(term, pool) or pool)
         chosen = balanced(choose(pool, max_words), question, pool, max_words)
         chosen = _with_its_section(completed(chosen, evidence, max_words), term, evidence, max_words)
+        chosen = best_first(chosen, by_place)
         for n, piece in enumerate(chosen):
             if piece.place in told:
                 continue
@@ -127,6 +130,16 @@ class ExtractiveEngine:
             yield _quote([lead, piece] if lead and joined else [piece], 2 if deeper and piece.item else 0)
             yield from (_quote([part], 2) for part in below)
             told |= {piece.place, *(part.place for part in below)} | ({lead.place} if lead and joined else set())
+
+
+def _best_labelled(evidence: Sequence[Evidence], max_words: int) -> Listing | None:
+    """The list, or table, whose label is the best evidence of all, if it is short enough to be told whole."""
+    best = max(evidence, key=lambda e: (e.score, -e.place), default=None)
+    if best is None or best.heading or not best.leads:
+        return None
+    items = tuple(e for e in evidence if e.item and e.owner == best.place)
+    short = best.words + sum(e.words for e in items) <= max_words
+    return Listing(best, items, best.score) if len(items) > 1 and short else None
 
 
 def _lead_of(piece: Evidence, by_place: Mapping[int, Evidence]) -> Evidence | None:
@@ -328,6 +341,32 @@ def balanced(chosen: Sequence[Evidence], question: str, evidence: Sequence[Evide
     return [kept[place] for place in sorted(kept)]
 
 
+def best_first(chosen: Sequence[Evidence], by_place: Mapping[int, Evidence]) -> list[Evidence]:
+    """The chosen evidence, given in reading order, with the paragraph or list that holds the best of it, and then the
+    rest of that passage, before all else.
+    """
+    best = max((e for e in chosen if not e.leads), key=lambda e: (e.score, -e.place), default=None)
+    if best is None:
+        return list(chosen)
+    parts: list[list[Evidence]] = []
+    for n, piece in enumerate(chosen):
+        if n == 0 or not _in_one_part(chosen[n - 1], piece, by_place):
+            parts.append([])
+        parts[-1].append(piece)
+    parts.sort(key=lambda part: (best not in part, part[0].chunk is not best.chunk))
+    return [piece for part in parts for piece in part]
+
+
+def _in_one_part(a: Evidence, b: Evidence, by_place: Mapping[int, Evidence]) -> bool:
+    """Whether two pieces, one after the other, belong to one paragraph or to one list with its label."""
+    if a.chunk is not b.chunk:
+        return False
+    if b.item:
+        return _root(b, by_place) in ((_root(a, by_place),) if a.item else (a.place,))
+    between = b.chunk.text[a.end - b.chunk.start : b.start - b.chunk.start]
+    return not a.item and not b.leads and "\n\n" not in between
+
+
 def _label(piece: Evidence) -> frozenset[str]:
     """The stems of what stands before the colon of a labelled item; nothing for other evidence."""
     match = _LABEL.match(piece.clean) if piece.item and not piece.row and not piece.leads else None
@@ -347,11 +386,38 @@ def completed(chosen: Sequence[Evidence], evidence: Sequence[Evidence], max_word
         if words + sum(e.words for e in new) <= max_words:
             kept.update((e.place, e) for e in new)
             words += sum(e.words for e in new)
-    for piece in list(kept.values()):
-        lead = by_place.get(piece.owner)
-        if piece.item and lead and not lead.item and not lead.heading and lead.leads and lead.words > 1:
-            kept[lead.place] = lead  # "You may not:" turns the items below it round
-    return [kept[place] for place in sorted(kept)]
+    return _under_their_labels(kept, by_place, max_words)
+
+
+def _under_their_labels(
+    kept: Mapping[int, Evidence], by_place: Mapping[int, Evidence], max_words: int
+) -> list[Evidence]:
+    """The kept evidence in reading order, its items below the labels or titles of their lists as far as `max_words` go;
+    "You may not:" turns its items round, so one that denies is never left out, and what scores least gives way to it.
+    """
+    order = sorted(kept.values(), key=lambda e: (-e.score, e.place))
+    told = {e.place: e for e in order}
+    words = sum(e.words for e in order)
+    for piece in [e for e in order if e.item]:
+        label = by_place.get(_root(piece, by_place))
+        if label is None or label.place in told or _EMPTY_LABEL.fullmatch(label.clean):
+            continue
+        denies = bool(_DENIES.search(label.clean))
+        while denies and words + label.words > max_words and len(order) > 1 and order[-1] is not piece:
+            words -= order[-1].words
+            del told[order.pop().place]
+        if denies or words + label.words <= max_words:
+            told[label.place] = label
+            words += label.words
+    return [told[place] for place in sorted(told)]
+
+
+def _root(piece: Evidence, by_place: Mapping[int, Evidence]) -> int:
+    """The place of the label or title of the list that an item belongs to, -1 if it has none."""
+    owner = by_place.get(piece.owner)
+    while owner and owner.item:
+        owner = by_place.get(owner.owner)
+    return owner.place if owner and not owner.heading else -1
 
 
 def _with_its_count(chosen: Sequence[Evidence], evidence: Sequence[Evidence], max_words: int) -> dict[int, Evidence]:

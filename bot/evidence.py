@@ -192,7 +192,7 @@ def _split_lines(text: str, start: int, end: int, base: int) -> list[tuple[int, 
 
 
 def _owners(spans: Sequence[tuple[Hit, int, int, str]], texts: Sequence[str]) -> list[int]:
-    """For each piece the number of the nearest label, title or less indented item above it in its passage; -1 for none."""
+    """For each piece the number of the nearest label, title or less indented item above it in its passage, or -1."""
     owners: list[int] = []
     open_: list[tuple[int, int]] = []  # depth and number of what may own what follows
     for n, ((hit, start, end, kind), text) in enumerate(zip(spans, texts, strict=True)):

@@ -22,7 +22,8 @@ _ORDERS = re.compile(  # questions that want a list, whatever of
     r"\beach (?:week|step|letter|day|stage|phase|round|section)\b|\bwhat does .* (?:include|consist of)\b"
 )
 _PREPARES = re.compile(  # questions that want advice in a row
-    r"\bhow (?:should|do|can|could|would|must|to)\b(?: [\w']+){0,2} (?:prepare|get ready)\b|"
+    r"\bhow (?:should|do|can|could|would|must|to)\b(?: [\w']+){0,2} (?:prepare|get ready|"
+    r"(?:go|move|switch|change|transition) (?:from|to|into)|transition|become|get into)\b|"
     r"\b(?:study|learning|preparation) plan\b|\broadmap\b"
 )
 _ADVICE = re.compile(r"\bprepar|\btips?\b|\bplan\b|\broadmap\b|\bsteps?\b|\bstrateg|\bways to\b", re.IGNORECASE)
