@@ -22,6 +22,7 @@ from bot.words import rarity
 from index.encode import Encoded
 from index.lexical import stems
 from index.query import without_request
+from index.retrieve import Hit
 from index.store import Index
 from ingest.text import fold
 
@@ -62,6 +63,7 @@ _YEAR = re.compile(
 _VAGUE = frozenset(stems("thing stuff way stand"))
 _COMPARING = frozenset(stems("difference differ different compare comparison versus vs better similar"))
 _WORD = re.compile(r"[^\W\d_][\w'’-]*")
+_CAPITALS = re.compile(r"\b[A-Z]{3,}\b")
 _PROPER = re.compile(r"(?<=[a-z,] )[A-Z][\w-]+|\b[A-Za-z][a-z]*[A-Z][\w-]*")  # capitals not owed to the place
 _OFTEN = 2  # times
 
@@ -104,6 +106,7 @@ class Answerability:
         articles = index.articles.values()
         texts = [a.text[a.start : a.end] for a in articles]
         self._common = lower_case_words(texts)
+        self._capitals = {word for text in texts for word in _CAPITALS.findall(text)}
         self.known_names = title_names([a.title for a in articles], self._common) | proper_names(texts, self._common)
 
     def score(self, question: str, query: Encoded, evidence: Sequence[Evidence], margin: float = 1.0) -> float:
@@ -236,18 +239,27 @@ class Answerability:
         ("Hugging Face") are one.
         """
         named = set(stems(question)) & self.known_names
+        shouted = question.isupper()
         found: list[str] = []
         end = -2
         for match in _WORD.finditer(question):
             own = set(stems(match.group())) & named
             if own and found and not question[end : match.start()].strip():
                 found[-1] += question[end : match.end()]
-            elif own and self._finds(query, own):
+            elif (own and self._finds(query, own)) or (not shouted and match.group() in self._capitals):
                 found.append(match.group())
             else:
                 continue
             end = match.end()
         return found
+
+    def is_heading(self, query: Encoded, hits: Sequence[Hit]) -> bool:
+        """Whether all words of the query that say what it is about stand in the title and headings of one hit."""
+        words = [set(stems(word)) - _ABOUT_TEXTS - _VAGUE for word, _places in self._words.telling(query)]
+        words = [word for word in words if word]
+        above = [set(stems(" ".join([hit.chunk.article, *hit.chunk.headings]))) for hit in hits]
+        telling = any(rarity(stem) >= _RARE for word in words for stem in word)
+        return telling and any(all(word & path for word in words) for path in above)
 
     def _finds(self, query: Encoded, named: Collection[str]) -> bool:
         """Whether a name of the query stands in so few passages that it finds them, whatever is asked about it."""
@@ -301,7 +313,7 @@ class Answerability:
         """(places,) bool: where a short query's words, names left out, are on the whole not met; every word counts the
         same. There a thing of the kind asked for is one of something else.
         """
-        left = set(named) | _ABOUT_TEXTS
+        left = set(named) | _ABOUT_TEXTS | _VAGUE
         words = [p for word, p in self._words.telling(query) if not set(stems(word)) & left]
         if not words or len(words) > _SHORT_QUERY:
             return np.zeros(len(covered), dtype=bool)

@@ -151,6 +151,8 @@ _MEASURED = {  # what is asked for by these names is also told by its unit alone
     ),
     "age": re.compile(r"\d\s?(?:years?|months?)\b|\baged \d", re.IGNORECASE),
 }
+_PLURAL = re.compile(r"people|children|men|women|mice|feet|teeth|data|staff|\w+[^s\W]s")
+_PERSONS = frozenset(stems("people inhabitant resident citizen person men women"))
 _POPULATION = re.compile(rf"\b(?:population|inhabited|home to)\b[^.;]{{0,40}}\b{_NUMBER}", re.IGNORECASE)
 _ASKS = {kind: re.compile(form) for kind, (form, _held) in _KINDS.items()}
 
@@ -173,10 +175,23 @@ def asked(question: str) -> tuple[Asked, ...]:
         for kind, form in _ASKS.items():
             if match := form.search(sentence):
                 groups = [g for g in match.groups() if g]
-                of = groups[-1].split()[-1] if groups else ""
+                of = _thing(groups[-1].split(), kind) if groups else ""
                 found.append(Asked(kind, str(_SPELLED.index(of) + 1) if kind == "label" and of in _SPELLED else of))
     special = [a for a in found if a.kind != "number"]
     return tuple(dict.fromkeys(special or found))
+
+
+def _thing(words: Sequence[str], kind: str) -> str:
+    """The counted noun among the words after "how many", the first plural with any that follow it ("people live");
+    otherwise the last word.
+    """
+    plural = [bool(_PLURAL.fullmatch(word)) for word in words]
+    if kind != "count" or True not in plural:
+        return words[-1]
+    last = plural.index(True)
+    while plural[last : last + 2] == [True, True]:
+        last += 1
+    return words[last]
 
 
 def holds(text: str, wanted: Asked, question: str = "", common: Collection[str] = frozenset()) -> bool:
@@ -230,8 +245,10 @@ def _spelled(row: Sequence[str], letters: str, gap: int) -> bool:
 def _counted(text: str, of: str) -> bool:
     """A number among the few words before one of the counted things, in the same sentence."""
     noun = set(stems(of))
-    if "peopl" in noun and _POPULATION.search(text):
-        return True
+    if "peopl" in noun:
+        noun |= _PERSONS
+        if _POPULATION.search(text):
+            return True
     words = text.lower().split()
     for n, word in enumerate(words[:-1]):
         if not re.fullmatch(rf"[(\"'~]*{_NUMBER}(?:-{_NUMBER})?\+?[)\"',]*", word):

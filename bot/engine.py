@@ -99,7 +99,8 @@ class ExtractiveEngine:
             return
         by_place = {e.place: e for e in evidence}
         told: set[int] = set()
-        if listing := differences(question, evidence) or _best_labelled(evidence, max_words):
+        labelled = None if defined else _best_labelled(evidence, max_words)
+        if listing := differences(question, evidence) or labelled:
             yield from _quote_list(listing, evidence, max_words)
             told |= {e.place for e in [*listing.items, *filter(None, [listing.label])]}
             max_words -= sum(by_place[place].words for place in told)
@@ -192,7 +193,9 @@ def _telling_of(term: Sequence[str], pool: Sequence[Evidence]) -> list[Evidence]
     return [
         replace(e, score=e.score + _DEFINING * (e.place in begin))
         for e in pool
-        if e.place in begin or (begin and not e.row and set(term) <= set(stems(" ".join(e.chunk.headings[-1:]))))
+        if e.place in begin
+        or _names(e.chunk, term)
+        or (begin and not e.row and set(term) <= set(stems(" ".join(e.chunk.headings[-1:]))))
     ]
 
 
@@ -210,11 +213,13 @@ def _with_its_section(
     opening: list[Evidence] = []
     for piece in (e for e in evidence if e.chunk is named and not e.heading):
         words += piece.words
-        if words > max_words or piece.row or (is_title(piece) and not piece.item and not piece.leads):
+        if words > max_words or (is_title(piece) and not piece.item and not piece.leads):
             break
         opening += [] if piece.aside else [piece]
     while opening and opening[-1].leads:
         opening.pop()
+    if not opening:
+        return list(chosen)
     return sorted([*kept, *opening], key=lambda e: e.place)
 
 

@@ -203,6 +203,7 @@ class Pipeline:
         shifted = bool(turns) and leans(asking) and not points_back(asking)
         alone = self.retriever.search(asking) if shifted else None
         far = near < self.config.min_near or (alone is not None and self._is_elsewhere(alone))
+        far = far and not self._answerability.is_heading(query, retrieval.hits)
         if far and not (retrieval.hits and self._answerability.names(asking, query)):
             yield answer.refuse("nothing_retrieved", prompts.NOTHING_RETRIEVED)
             return
