@@ -104,13 +104,13 @@ class ExtractiveEngine:
             yield from _quote_list(listing, evidence, max_words)
             told |= {e.place for e in [*listing.items, *filter(None, [listing.label])]}
             max_words -= sum(by_place[place].words for place in told)
-        kinds = asked(question)
+        kinds, asking = asked(question), set(stems(question))
         fitting = {e.place for e in evidence if any(holds(e.clean, kind) for kind in kinds)}
         whole = bool(_ABOUT_ASIDES.search(question))
         pool = [
             replace(e, score=e.score + _FITTING * (e.place in fitting))
             for e in evidence
-            if (whole or not e.aside or e.place in fitting) and e.place not in told
+            if (whole or not e.aside or e.place in fitting) and e.place not in told and not _only_repeats(e, asking)
         ]
         pool = _rows_asked_for(question, _telling_of(term, pool) or pool)
         chosen = balanced(choose(pool, max_words), question, pool, max_words)
@@ -165,6 +165,11 @@ def _named(drafts: Iterator[Draft], part: Part, evidence: Sequence[Evidence]) ->
         yield draft
 
 
+def _only_repeats(piece: Evidence, asking: Collection[str]) -> bool:
+    """Whether a list item is a mere label in the question's own words."""
+    return piece.item and not piece.row and is_title(piece) and set(stems(piece.clean)) <= set(asking)
+
+
 def _begins_with(piece: Evidence, term: Sequence[str]) -> bool:
     """Whether a sentence begins with the term, and says something of it."""
     words = stems(piece.clean)
@@ -173,7 +178,9 @@ def _begins_with(piece: Evidence, term: Sequence[str]) -> bool:
 
 
 def _defines(piece: Evidence, term: Sequence[str]) -> bool:
-    """Whether a sentence says what the term is: "Transformers are a type of ..."."""
+    """Whether a sentence says what the term is: "Transformers are a type of ...", "- SMOTE: Creates ..."."""
+    if term and _label(piece) == frozenset(term):
+        return True
     found = _COPULA.search(piece.clean) if _begins_with(piece, term) else None
     return found is not None and stems(piece.clean[: found.start()]) == list(term)
 

@@ -43,7 +43,7 @@ def begins_paragraph(sentences: Sequence[Sentence], items: Sequence[int], n: int
     """Whether the nth of an answer's sentences, no item of a list, stands on a line of its own: the first, one after a
     list, or the label right above one.
     """
-    above = n + 1 < len(items) and items[n + 1] > 0 and sentences[n].text.endswith(":")
+    above = n + 1 < len(items) and items[n + 1] > 0 and sentences[n].text[-1:] not in '.!?"”'
     return not items[n] and (n == 0 or items[n - 1] > 0 or above)
 
 

@@ -13,7 +13,7 @@ from ingest.chunk import ChunkConfig
 ROOT = Path(__file__).resolve().parent.parent
 DEFAULT_CORPUS = ROOT / "corpus"
 DEFAULT_ENCODER = "sentence-transformers/all-MiniLM-L6-v2"
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 STORES = ("faiss", "milvus")
 SPACE_STORAGE = Path("/data")  # where a Hugging Face Space mounts what outlives a restart
 MODES = ("bm25", "dense", "hybrid", "full")

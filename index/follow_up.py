@@ -54,8 +54,8 @@ _DEFINES = re.compile(
 _RELATIONAL = frozenset(  # things that are of something
     """
     drawbacks advantages disadvantages benefits pros cons examples example steps types kinds reasons differences limits
-    limitations challenges alternatives uses applications requirements costs salaries rounds stages tips available next
-    better best needed important
+    limitations challenges downsides upsides variants alternatives uses applications requirements costs salaries rounds
+    stages tips available next better best needed important
     """.split()  # noqa: SIM905
 )
 _NAME = re.compile(r"(?<=\w )(?!I\b|ML\b|AI\b)(?![A-Z]+s\b)[A-Z][\w-]+(?: [A-Z][\w-]+)*")
@@ -63,6 +63,11 @@ _ANOTHER = re.compile(
     r"^(?:ok(?:ay)?,? )?(?:(?:and )?(?:what|how) about|and(?: (?:for|at|with))?) "
     r"(?P<other>(?!(?:if|when|how|what|why|which|for|at|with|in|on|the|those|these|your|my)\b)"
     r"[\w'’-]+(?: [\w'’-]+){0,2})[?.! ]*$",
+    re.IGNORECASE,
+)
+_OF_IT = re.compile(  # "any downsides?", "what variants are there?"
+    r"^(?:(?:and|so|ok(?:ay)?),? )?(?:(?:are|is) there )?(?:any|some|what(?: are)?(?: the| some)?|which) "
+    r"(?P<thing>(?:[\w-]+ )?[\w-]+)(?: (?:are|is) there| exist)?[?.! ]*$",
     re.IGNORECASE,
 )
 _IT = re.compile(r"(?<!\bof )\b(?:its?|their|they|them|(?<=become )one)\b", re.IGNORECASE)
@@ -136,6 +141,10 @@ def _put_in(question: str, before: str, topic: str) -> tuple[str, str]:
         if new[0].isupper() and len(names) == 1:
             return before.replace(names[0], new), topic.replace(names[0], new)
         return (before.replace(topic, new), new) if topic and not names else (question, "")
+    if topic and (asked := _OF_IT.match(question)) and not set(asked["thing"].lower().split()) & _POINTING:
+        thing = asked["thing"]
+        if thing.lower() in _RELATIONAL or (thing.endswith("s") and not thing.endswith("ss")):
+            return f"What are the {thing} of {topic}?", topic
     if _WITHIN.search(question) or _OTHER.search(question):
         return question, ""
     if len(names) == 1:

@@ -20,6 +20,7 @@ from ingest.text import FUNCTION_WORDS, fold
 
 _WORD = re.compile(r"[^\W_]+(?:['.][^\W_]+)*", re.UNICODE)
 _ACCENTS = re.compile(r"(?<=[a-z])[\u0300-\u036f]+")
+_INITIALS = re.compile(r"[bcdfghjklmnpqrstvwxz]{2,}[bcdfghjklmnpqrtvwxz]s")  # "RNNs": the stemmer wants a vowel
 _MAX_WORD = 64  # longer "words" are noise (encoded data) and would cost the stemmer
 
 
@@ -36,8 +37,8 @@ def stems(text: str, language: str = ENGLISH) -> list[str]:
         words = [w[:_MAX_WORD] for w in _WORD.findall(fold(text).lower())]
         return [_unaccented(w) for w in (_stemmer(language).stemWords(words) if language != UNSTEMMED else words)]
     words = [w.removesuffix("'s") for w in _WORD.findall(_unaccented(fold(text).lower()))]
-    stemmed: list[str] = _stemmer(ENGLISH).stemWords([w[:_MAX_WORD] for w in words if w not in FUNCTION_WORDS])
-    return stemmed
+    stemmed = _stemmer(ENGLISH).stemWords([w[:_MAX_WORD] for w in words if w not in FUNCTION_WORDS])
+    return [w[:-1] if _INITIALS.fullmatch(w) else w for w in stemmed]
 
 
 def _unaccented(text: str) -> str:

@@ -257,6 +257,8 @@ def test_messages_are_read_as_the_turns_before_them_tell() -> None:
         (said[2], "How do I become one?"): "How do I become a data engineer?",
         (said[2], "And a data scientist?", "Compare the two"): "Compare a data engineer and a data scientist",
         (said[2], "Is there anything else?"): "Is there anything else?",
+        (said[1], "any remedies?"): "What are the remedies of overfitting?",
+        (said[1], "What kinds are there?"): "What are the kinds of overfitting?",
         (said[0], "and the salaries?"): "and the salaries?",
     }
     for (*turns, message), told in wanted.items():

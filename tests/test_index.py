@@ -328,6 +328,11 @@ def test_typing_errors_find_what_the_right_spelling_finds(retriever: Retriever) 
         assert [h.chunk for h in got.hits] == [h.chunk for h in wanted.hits]
 
 
+def test_initials_in_the_plural_are_the_initials() -> None:
+    assert stems("RNNs, LLMs and PDFs") == stems("RNN, LLM and PDF")
+    assert stems("CSS, DNS, https, class") == ["css", "dns", "http", "class"]
+
+
 def test_words_that_corpus_or_encoder_know_are_left_alone(retriever: Retriever) -> None:
     index = retriever.index
     speller = Speller(index.store.vocabulary, retriever.encoder, index.tokens.idf)
