@@ -36,8 +36,7 @@ _THIN = 0.38  # mean cosine of the words of a query with those of a place
 _RARE = 0.4  # `rarity` from which a word says something by itself
 _FINDS = 1.0  # inverse document frequency of a name that tells passages apart: less than about a third have it
 _STRANGE_NAME = 0.6  # cosine below which a name that the corpus lacks is nobody it knows
-_BARELY, _JUST = 0.1, 0.05  # margins of nearness below which what the corpus lacks counts for more
-_UNHEARD, _UNHEARD_FAR = 0.9, 0.35  # `rarity` and cosine of a word that counts there
+_BARELY = 0.1  # margin of nearness below which a strange name counts in a long question as well
 _PROPOSITION = re.compile(  # a question that asks whether something is so
     r"^(?:(?:so|and|but|ok|okay|well),? )?"
     r"(?!(?:can|could|will|would) you (?:please )?"
@@ -179,22 +178,14 @@ class Answerability:
     def _stranger(self, question: str, query: Encoded, best: np.ndarray, margin: float) -> str:
         """A name of the question that stands nowhere in the corpus and has nothing like it in the evidence, or an
         empty string: what is said of others is no answer about it. None of a long question, which describes enough
-        of what it asks for: a speech does not name its speaker. But where the `margin` is small, it counts there too,
-        and where it is smaller still any rare word that the corpus lacks and the evidence has nothing like.
+        of what it asks for: a speech does not name its speaker. But where the `margin` is small, it counts there too.
         """
         near = best.max(axis=0)
         names = _names(question)
-        telling = self._words.telling(query)
-        if len(telling) > _SHORT_QUERY and margin >= _BARELY:
+        if len(self._words.telling(query)) > _SHORT_QUERY and margin >= _BARELY:
             return ""
         for word, places in self._words.all(query):
-            if self._words.known(word):
-                continue
-            cosine = near[places].mean()
-            if set(stems(word)) & names and cosine < _STRANGE_NAME:
-                return word
-            rare = len(word) > 3 and min(map(rarity, stems(word)), default=0.0) >= _UNHEARD
-            if margin < _JUST and rare and cosine < _UNHEARD_FAR and (word, places) in telling:
+            if not self._words.known(word) and set(stems(word)) & names and near[places].mean() < _STRANGE_NAME:
                 return word
         return ""
 
@@ -354,8 +345,12 @@ def _merely_asked(question: str, evidence: Sequence[Evidence], own: np.ndarray) 
 
 
 def _lists(evidence: Sequence[Evidence], n: int, kind: Asked) -> bool:
-    """Whether the piece is a label that names the counted things, with at least two items below it."""
+    """Whether the piece names the counted things: a label with at least two items below it, or a table's row with a
+    number.
+    """
     piece = evidence[n]
+    if piece.row and set(stems(kind.of)) & set(stems(piece.text)):
+        return any(c.isdigit() for c in piece.text)
     label = piece.heading or piece.leads or (piece.words <= 8 and piece.text[-1:] not in ".!?,;")
     if not label or not set(stems(kind.of)) & set(stems(piece.text)):
         return False

@@ -98,6 +98,47 @@ Entrance fee: 7 euros
 
 Garden open until dusk
 """
+HOUSE = """# House rules of Harbour Row
+
+## Using the flat
+
+Guests may stay up to 14 nights in a row. Bicycles are kept in the cellar.
+
+The tenants may not:
+
+- keep a dog or a cat
+- smoke in the flat or on the stairs
+- sublet the flat
+
+## Laundry
+
+The laundry stands in the yard. Washing powder is kept by the caretaker, who also lends pegs and baskets.
+
+To book the laundry:
+
+1. Look for a free hour in the book.
+2. Sign your name beside it.
+3. Leave the room swept.
+
+## Doors
+
+Every tenant has two keys. A lost key costs 40 euros.
+
+The gate is locked at eleven in the evening. The cellar is never locked.
+
+## Inventory
+
+| Item | Number | Condition |
+|---|---|---|
+| Sofa | 1 | good |
+| Chairs | 6 | one scratched |
+| Curtains | 4 pairs | faded |
+
+## In an emergency
+
+- “Water in the cellar?” → Switch on the pump.
+- “No light?” → Look at the fuses beside the door.
+"""
 SPEECH = """Overseas, Ukraine is at risk. It can stop the invasion if we stand with it and send the weapons it needs.
 
 I built a coalition of more than a dozen countries to defend shipping and the freedom of navigation in the Red Sea, and
@@ -112,6 +153,14 @@ def trades(tmp_path_factory: pytest.TempPathFactory, encoder: SentenceEncoder) -
     (folder / "corpus" / "bakery.md").write_text(BAKERY, encoding="utf-8")
     (folder / "corpus" / "mill.md").write_text(MILL, encoding="utf-8")
     build_index([folder / "corpus"], folder / "index", encoder=encoder)
+    return Pipeline(Retriever(open_index(folder / "index"), encoder))
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory, encoder: SentenceEncoder) -> Pipeline:
+    folder = tmp_path_factory.mktemp("house")
+    (folder / "house.md").write_text(HOUSE, encoding="utf-8")
+    build_index([folder / "house.md"], folder / "index", encoder=encoder)
     return Pipeline(Retriever(open_index(folder / "index"), encoder))
 
 
@@ -250,7 +299,7 @@ def test_names_and_claims_that_the_articles_never_make_are_refused(pipeline: Pip
 
 
 def test_a_long_question_about_somebody_else_is_refused(pipeline: Pipeline) -> None:
-    """Its many words find something near, but names and rare words in it are nobody's that the articles know."""
+    """Its many words find something near, but it names nobody that the articles know."""
     for question in (
         "What significant regulatory changes has President Biden's administration announced regarding fees?",
         "Why did academic and research institutions need the NSF's help when they were connecting to ARPANET?",
@@ -429,3 +478,43 @@ def test_questions_that_stand_alone_and_messages_that_do_not() -> None:
     assert not wants_list("And what did better accuracy do for tips?")
     assert wants_list("Walk me through the steps of gradient boosting.") and not wants_list("What is boosting?")
     assert wants_questions("Which questions come up?") and not wants_questions("How many questions are there?")
+
+
+# --- what stands below a label ------------------------------------------------------------------------------
+
+
+def test_items_are_never_torn_from_a_label_that_turns_them_round(house: Pipeline) -> None:
+    for question in ("can I keep a dog in the flat?", "may I smoke on the stairs"):
+        answer = house.ask(question, ExtractiveEngine()).answer
+        label, _newline, items = answer.partition("\n\n")
+        assert label.startswith("The tenants may not: [1]") and items.startswith("- ")
+
+
+def test_the_paragraph_or_list_that_answers_comes_first(house: Pipeline) -> None:
+    steps = house.ask("how do I book the laundry?", ExtractiveEngine()).answer
+    assert steps.startswith("To book the laundry: [1]\n\n- Look for a free hour in the book. [2]")
+    assert "Sign your name beside it" in steps and "Leave the room swept" in steps
+    late = house.ask("when is the gate locked?", ExtractiveEngine()).answer
+    assert late.startswith("The gate is locked at eleven in the evening.")
+
+
+@pytest.mark.parametrize(
+    ("question", "rows", "others"),
+    [
+        ("how many chairs are there?", ["Chairs\u20036\u2003one scratched"], ["Sofa", "Curtains"]),
+        ("what is in the inventory?", ["Sofa\u20031\u2003good", "Curtains\u20034 pairs\u2003faded"], ["|", "---"]),
+    ],
+)
+def test_rows_of_a_table_between_pipes_are_quoted_below_its_head(
+    house: Pipeline, question: str, rows: list[str], others: list[str]
+) -> None:
+    answer = house.ask(question, ExtractiveEngine())
+    assert answer.sentences[0].text == "Item\u2003Number\u2003Condition"
+    assert all(row in [s.text for s in answer.sentences] for row in rows)
+    assert not any(other in answer.answer for other in others)
+    assert answer.citations[0].quote == "| Item | Number | Condition |"
+
+
+def test_what_follows_an_arrow_belongs_to_what_stands_before_it(house: Pipeline) -> None:
+    answer = house.ask("there is water in the cellar", ExtractiveEngine()).answer
+    assert "“Water in the cellar?” → Switch on the pump. [" in answer
