@@ -7,21 +7,32 @@ engine writes is only a draft: the pipeline checks every sentence before anybody
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Protocol
 
 from bot.asked import asked, holds
+from bot.choice import (
+    balanced,
+    best_first,
+    best_labelled,
+    choose,
+    completed,
+    defines,
+    lead_of,
+    only_repeats,
+    rows_asked_for,
+    telling_of,
+    with_its_section,
+)
 from bot.compare import Part
 from bot.evidence import Evidence
-from bot.layout import count_of, introduces, is_title, items_below, number_of, refers_to, short_list
+from bot.layout import is_title, items_below, number_of
 from bot.lists import Listing, differences, find_list, term_asked
 from index.lexical import stems
 from ingest.errors import PinciteError
-from ingest.tables import row_cells
 from ingest.text import squeeze
-from ingest.values import Chunk
 
 _MARKERS = r"\s*\[\d+(?:\s*,\s*\d+)*\]"  # a model's own citations, [2] or [1, 3]: the pipeline makes real ones
 _END = re.compile(  # after a sentence, its closing quote and its markers; not after the "1." of a list item
@@ -32,16 +43,8 @@ _ABOUT_ASIDES = re.compile(
     r"\b(?:asked?|asks|interviewers?|tips?|webinar|register|sign up|help|guide|blog|article|post)\b", re.IGNORECASE
 )
 _FITTING = 0.12  # added to the score of evidence that holds the kind of thing asked for
-_FOCUS = 0.82  # share of the best score that a further sentence must reach
-_DEFINING = 0.06  # added to the score of a sentence that begins with what a question wants to be told about
-_COPULA = re.compile(r" (?:is|are) (?=(?:an?|the|one|any)\b)")
-_EMPTY_LABEL = re.compile(r"(?:detailed )?answers?:?", re.IGNORECASE)
-_DENIES = re.compile(r"\b(?:not|never|no|don['’]t|must ?n['’]t|can(?:not|['’]t)|without|except|avoid)\b", re.IGNORECASE)
-_DIGIT = re.compile(r"\d")
 _PART_LIST = 130  # words of a list that answers one part of a comparison
-_STEPS = 7  # numbered items that are told together
 _ANNOUNCES = 8  # words of the items of a list that only announces what stands below them
-_LABEL = re.compile(r"(?:[-*•]\s+)?([^\W\d][\w \-/()&]{0,40}):\s")
 _HERE = re.compile(r"(?:here|these|this|those|they)\b", re.IGNORECASE)
 _BULLET = re.compile(r"^(?:[-*•]|\d{1,2}[.)])\s+")
 
@@ -93,13 +96,13 @@ class ExtractiveEngine:
         self, question: str, evidence: Sequence[Evidence], max_words: int, max_list_words: int
     ) -> Iterator[Draft]:
         term = term_asked(question)
-        defined = any(_defines(e, term) for e in evidence)
+        defined = any(defines(e, term) for e in evidence)
         if not defined and (listing := find_list(question, evidence)):
             yield from _quote_list(listing, evidence, max_list_words)
             return
         by_place = {e.place: e for e in evidence}
         told: set[int] = set()
-        labelled = None if defined else _best_labelled(evidence, max_words)
+        labelled = None if defined else best_labelled(evidence, max_words)
         if listing := differences(question, evidence) or labelled:
             yield from _quote_list(listing, evidence, max_words)
             told |= {e.place for e in [*listing.items, *filter(None, [listing.label])]}
@@ -110,17 +113,17 @@ class ExtractiveEngine:
         pool = [
             replace(e, score=e.score + _FITTING * (e.place in fitting))
             for e in evidence
-            if (whole or not e.aside or e.place in fitting) and e.place not in told and not _only_repeats(e, asking)
+            if (whole or not e.aside or e.place in fitting) and e.place not in told and not only_repeats(e, asking)
         ]
-        pool = _rows_asked_for(question, _telling_of(term, pool) or pool)
+        pool = rows_asked_for(question, telling_of(term, pool) or pool)
         chosen = balanced(choose(pool, max_words), question, pool, max_words)
-        chosen = _with_its_section(completed(chosen, evidence, max_words), term, evidence, max_words)
+        chosen = with_its_section(completed(chosen, evidence, max_words), term, evidence, max_words)
         chosen = best_first(chosen, by_place)
         for n, piece in enumerate(chosen):
             if piece.place in told:
                 continue
             below = list(items_below(piece, chosen[n + 1 :])) if piece.item and piece.leads else []
-            lead = _lead_of(piece, by_place)
+            lead = lead_of(piece, by_place)
             owner = by_place.get(piece.owner)
             shared = owner is not None and owner.item and sum(e.owner == piece.owner for e in chosen) > 1
             if lead and lead is owner and shared and lead.place not in told:
@@ -131,24 +134,6 @@ class ExtractiveEngine:
             yield _quote([lead, piece] if lead and joined else [piece], 2 if deeper and piece.item else 0)
             yield from (_quote([part], 2) for part in below)
             told |= {piece.place, *(part.place for part in below)} | ({lead.place} if lead and joined else set())
-
-
-def _best_labelled(evidence: Sequence[Evidence], max_words: int) -> Listing | None:
-    """The list, or table, whose label is the best evidence of all, if it is short enough to be told whole."""
-    best = max(evidence, key=lambda e: (e.score, -e.place), default=None)
-    if best is None or best.heading or not best.leads:
-        return None
-    items = tuple(e for e in evidence if e.item and e.owner == best.place)
-    short = best.words + sum(e.words for e in items) <= max_words
-    return Listing(best, items, best.score) if len(items) > 1 and short else None
-
-
-def _lead_of(piece: Evidence, by_place: Mapping[int, Evidence]) -> Evidence | None:
-    """The item that leads to the piece, or the sentence before it if it says little without that."""
-    owner, before = by_place.get(piece.owner), by_place.get(piece.place - 1)
-    if owner and introduces(owner, piece):
-        return owner
-    return before if before and refers_to(before, piece) else None
 
 
 def _named(drafts: Iterator[Draft], part: Part, evidence: Sequence[Evidence]) -> Iterator[Draft]:
@@ -163,80 +148,6 @@ def _named(drafts: Iterator[Draft], part: Part, evidence: Sequence[Evidence]) ->
             if above and not draft.item and is_title(draft.evidence[0]):
                 continue
         yield draft
-
-
-def _only_repeats(piece: Evidence, asking: Collection[str]) -> bool:
-    """Whether a list item is a mere label in the question's own words."""
-    return piece.item and not piece.row and is_title(piece) and set(stems(piece.clean)) <= set(asking)
-
-
-def _begins_with(piece: Evidence, term: Sequence[str]) -> bool:
-    """Whether a sentence begins with the term, and says something of it."""
-    words = stems(piece.clean)
-    begins = bool(term) and words[: len(term)] == list(term) and len(words) > len(term) + 1
-    return begins and not piece.heading and not piece.leads
-
-
-def _defines(piece: Evidence, term: Sequence[str]) -> bool:
-    """Whether a sentence says what the term is: "Transformers are a type of ...", "- SMOTE: Creates ..."."""
-    if term and _label(piece) == frozenset(term):
-        return True
-    found = _COPULA.search(piece.clean) if _begins_with(piece, term) else None
-    return found is not None and stems(piece.clean[: found.start()]) == list(term)
-
-
-def _names(chunk: Chunk, term: Collection[str]) -> bool:
-    """Whether the heading right above a passage says nothing but the term ("What does an ML engineer do?")."""
-    return bool(term) and set(stems(" ".join(chunk.headings[-1:]))) == set(term)
-
-
-def _telling_of(term: Sequence[str], pool: Sequence[Evidence]) -> list[Evidence]:
-    """The evidence that begins with the term, opens a passage of that name or comes right after such a sentence, and
-    what stands under a heading that has the term; nothing if no sentence is of the first two kinds.
-    """
-    opening = {e.chunk.chunk_id: e.place for e in reversed(pool) if not e.heading and _names(e.chunk, term)}
-    begin = {e.place for e in pool if _begins_with(e, term)} | set(opening.values())
-    begin |= {e.place for e in pool if e.place - 1 in begin and not e.item}
-    return [
-        replace(e, score=e.score + _DEFINING * (e.place in begin))
-        for e in pool
-        if e.place in begin
-        or _names(e.chunk, term)
-        or (begin and not e.row and set(term) <= set(stems(" ".join(e.chunk.headings[-1:]))))
-    ]
-
-
-def _with_its_section(
-    chosen: Sequence[Evidence], term: Sequence[str], evidence: Sequence[Evidence], max_words: int
-) -> list[Evidence]:
-    """The chosen evidence in reading order; of a passage whose heading says just the term all that stands before its
-    first subheading, as far as `max_words` go, and nothing else.
-    """
-    named = next((e.chunk for e in chosen if _names(e.chunk, term)), None)
-    if named is None:
-        return list(chosen)
-    kept = [e for e in chosen if e.chunk is not named]
-    words = sum(e.words for e in kept)
-    opening: list[Evidence] = []
-    for piece in (e for e in evidence if e.chunk is named and not e.heading):
-        words += piece.words
-        if words > max_words or (is_title(piece) and not piece.item and not piece.leads):
-            break
-        opening += [] if piece.aside else [piece]
-    while opening and opening[-1].leads:
-        opening.pop()
-    if not opening:
-        return list(chosen)
-    return sorted([*kept, *opening], key=lambda e: e.place)
-
-
-def _rows_asked_for(question: str, pool: Sequence[Evidence]) -> list[Evidence]:
-    """The evidence without the other rows of a table of which the question names one or some by their first cells."""
-    asking = f" {' '.join(stems(question))} "
-    first = {e.place: " ".join(stems(" ".join(row_cells(e.text)[:1]))) for e in pool if e.row}
-    named = {e.place: e.chunk.chunk_id for e in pool if first.get(e.place) and f" {first[e.place]} " in asking}
-    tables = set(named.values())
-    return [e for e in pool if not e.row or e.place in named or e.chunk.chunk_id not in tables]
 
 
 def _quote(parts: Sequence[Evidence], depth: int = 0) -> Draft:
@@ -302,150 +213,6 @@ def _with_details(item: Evidence, own: Collection[int], evidence: Sequence[Evide
             break
         parts.append(piece)
     return parts
-
-
-def choose(evidence: Sequence[Evidence], max_words: int) -> list[Evidence]:
-    """The best evidence within `max_words`, what scores far below the best, near-repeats and the titles of other parts
-    left out, back in reading order.
-    """
-    ranked = sorted((e for e in evidence if not e.heading and not e.leads), key=lambda e: (-e.score, e.place))
-    ranked = [*ranked[:1], *(e for e in ranked[1:] if e.item or not is_title(e) or _DIGIT.search(e.text))]
-    ranked = [e for e in ranked if e.score >= _FOCUS * ranked[0].score]
-    chosen: list[Evidence] = []
-    seen: list[set[str]] = []
-    words = 0
-    for piece in ranked:
-        if words + piece.words > max_words:
-            if words > 0.6 * max_words or (chosen and piece.score < 0.8 * chosen[0].score):
-                break
-            continue
-        bag = set(piece.clean.lower().split())
-        if any(len(bag & other) >= 0.8 * min(len(bag), len(other)) for other in seen):
-            continue
-        chosen.append(piece)
-        seen.append(bag)
-        words += piece.words
-    return sorted(chosen, key=lambda e: e.place)
-
-
-def balanced(chosen: Sequence[Evidence], question: str, evidence: Sequence[Evidence], max_words: int) -> list[Evidence]:
-    """The chosen evidence in reading order, with the item labelled by another thing that the question names beside one
-    labelled by the first: "Boosting: ..." beside "Bagging: ...". What scores least gives way to it.
-    """
-    named = set(stems(question))
-    kept = {e.place: e for e in chosen}
-    labels = {e.place: _label(e) for e in evidence}
-    told = {labels[e.place] for e in chosen}
-    pairs: set[int] = set()
-    for piece in chosen:
-        if not labels[piece.place] or not labels[piece.place] <= named:
-            continue
-        for other in evidence:
-            label = labels[other.place]
-            beside = other.chunk is piece.chunk and other.indent == piece.indent
-            if label and label <= named and label not in told and beside:
-                kept[other.place] = other
-                told.add(label)
-                pairs |= {piece.place, other.place}
-    spare = sorted((e for e in chosen if e.place not in pairs), key=lambda e: e.score)
-    while pairs and spare and sum(e.words for e in kept.values()) > max_words:
-        del kept[spare.pop(0).place]
-    return [kept[place] for place in sorted(kept)]
-
-
-def best_first(chosen: Sequence[Evidence], by_place: Mapping[int, Evidence]) -> list[Evidence]:
-    """The chosen evidence, given in reading order, with the paragraph or list that holds the best of it, and then the
-    rest of that passage, before all else.
-    """
-    best = max((e for e in chosen if not e.leads), key=lambda e: (e.score, -e.place), default=None)
-    if best is None:
-        return list(chosen)
-    parts: list[list[Evidence]] = []
-    for n, piece in enumerate(chosen):
-        if n == 0 or not _in_one_part(chosen[n - 1], piece, by_place):
-            parts.append([])
-        parts[-1].append(piece)
-    parts.sort(key=lambda part: (best not in part, part[0].chunk is not best.chunk))
-    return [piece for part in parts for piece in part]
-
-
-def _in_one_part(a: Evidence, b: Evidence, by_place: Mapping[int, Evidence]) -> bool:
-    """Whether two pieces, one after the other, belong to one paragraph or to one list with its label."""
-    if a.chunk is not b.chunk:
-        return False
-    if b.item:
-        return _root(b, by_place) in ((_root(a, by_place),) if a.item else (a.place,))
-    between = b.chunk.text[a.end - b.chunk.start : b.start - b.chunk.start]
-    return not a.item and not b.leads and "\n\n" not in between
-
-
-def _label(piece: Evidence) -> frozenset[str]:
-    """The stems of what stands before the colon of a labelled item; nothing for other evidence."""
-    match = _LABEL.match(piece.clean) if piece.item and not piece.row and not piece.leads else None
-    return frozenset(stems(match.group(1))) if match else frozenset()
-
-
-def completed(chosen: Sequence[Evidence], evidence: Sequence[Evidence], max_words: int) -> list[Evidence]:
-    """The chosen evidence in reading order, with the rest of every short list of which an item was chosen, and its
-    lead-in: one of four factors is half an answer. A list is left as it is when it does not fit into `max_words`.
-    """
-    by_place = {e.place: e for e in evidence}
-    kept = _with_its_count(chosen, evidence, max_words)
-    words = sum(e.words for e in kept.values())
-    for piece in chosen:
-        run = short_list(piece, by_place)
-        new = [e for e in run if e.place not in kept]
-        if words + sum(e.words for e in new) <= max_words:
-            kept.update((e.place, e) for e in new)
-            words += sum(e.words for e in new)
-    return _under_their_labels(kept, by_place, max_words)
-
-
-def _under_their_labels(
-    kept: Mapping[int, Evidence], by_place: Mapping[int, Evidence], max_words: int
-) -> list[Evidence]:
-    """The kept evidence in reading order, its items below the labels or titles of their lists as far as `max_words` go;
-    "You may not:" turns its items round, so one that denies is never left out, and what scores least gives way to it.
-    """
-    order = sorted(kept.values(), key=lambda e: (-e.score, e.place))
-    told = {e.place: e for e in order}
-    words = sum(e.words for e in order)
-    for piece in [e for e in order if e.item]:
-        label = by_place.get(_root(piece, by_place))
-        if label is None or label.place in told or _EMPTY_LABEL.fullmatch(label.clean):
-            continue
-        denies = bool(_DENIES.search(label.clean))
-        while denies and words + label.words > max_words and len(order) > 1 and order[-1] is not piece:
-            words -= order[-1].words
-            del told[order.pop().place]
-        if denies or words + label.words <= max_words:
-            told[label.place] = label
-            words += label.words
-    return [told[place] for place in sorted(told)]
-
-
-def _root(piece: Evidence, by_place: Mapping[int, Evidence]) -> int:
-    """The place of the label or title of the list that an item belongs to, -1 if it has none."""
-    owner = by_place.get(piece.owner)
-    while owner and owner.item:
-        owner = by_place.get(owner.owner)
-    return owner.place if owner and not owner.heading else -1
-
-
-def _with_its_count(chosen: Sequence[Evidence], evidence: Sequence[Evidence], max_words: int) -> dict[int, Evidence]:
-    """The chosen evidence by place; when the best of it is one of a few numbered steps, all of them, and what scores
-    least gives way.
-    """
-    kept = {e.place: e for e in chosen}
-    best = max(chosen, key=lambda e: e.score, default=None)
-    run = count_of(best, evidence) if best else []
-    if any(e.leads for e in run) or not 2 < len(run) <= _STEPS or sum(e.words for e in run) > max_words:
-        return kept
-    kept.update((e.place, e) for e in run)
-    spare = sorted((e for e in chosen if e not in run), key=lambda e: e.score)
-    while spare and sum(e.words for e in kept.values()) > max_words:
-        del kept[spare.pop(0).place]
-    return kept
 
 
 def make_engine(spec: str) -> Engine:

@@ -23,7 +23,8 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from bot import prompts
-from bot.engine import Draft, choose, split_stream
+from bot.choice import choose
+from bot.engine import Draft, split_stream
 from bot.evidence import Evidence
 from ingest.errors import BackendError
 

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from bot import prompts
-from bot.engine import Draft, choose, split_stream
+from bot.choice import choose
+from bot.engine import Draft, split_stream
 from bot.evidence import Evidence
 from bot.zerogpu import lent
 from index.config import ROOT, data_dir, file_hash, user_cache
