@@ -69,7 +69,9 @@ class Engine(Protocol):
 
 
 class ExtractiveEngine:
-    """Answers in the corpus's own words: the best sentences within a word budget, in reading order."""
+    """Answers in the corpus's own words: the best sentences within a word budget in reading order, but the paragraph or
+    list with the best of them first.
+    """
 
     name = "extractive"
 

@@ -25,26 +25,9 @@ from ingest.text import FUNCTION_WORDS
 _WORD = re.compile(r"[^\W\d_]+")
 _LEAST = 5  # letters of a word that is corrected; shorter ones have too many neighbours
 _LONG = 8  # letters from which two errors are forgiven
+_MOST = 1_000  # characters of a query that is corrected: longer ones say enough, and would cost seconds
 _BEGINNING = 3  # letters that must agree then
-_ENDINGS = (
-    "",
-    "s",
-    "e",
-    "es",
-    "d",
-    "ed",
-    "ing",
-    "y",
-    "ies",
-    "er",
-    "ers",
-    "or",
-    "ion",
-    "ions",
-    "ation",
-    "ations",
-    "ity",
-)
+_ENDINGS = ("", *"s e es d ed ing y ies er ers or ion ions ation ations ity".split())  # noqa: SIM905
 _BRITISH = re.compile(r"(?<=[a-z]{2})([iy])s(?=(?:e|es|ed|er|ers|ing|able|ation|ations)$)")
 
 
@@ -60,8 +43,8 @@ class Speller:
         self._correct = lru_cache(maxsize=4096)(self._nearest)
 
     def corrected(self, query: str) -> str:
-        """The query with its unknown words corrected, everything else as it was."""
-        return _WORD.sub(lambda m: self._correct(m.group()), query)
+        """The query with its unknown words corrected, everything else as it was; a very long one as it is."""
+        return query if len(query) > _MOST else _WORD.sub(lambda m: self._correct(m.group()), query)
 
     @cached_property
     def _words(self) -> dict[str, float]:
