@@ -18,7 +18,7 @@ from bot.answerable import ANSWERS, Answerability
 from bot.compare import Part, compared, titles_by_name
 from bot.disagreement import disagreement
 from bot.engine import Draft, Engine, ExtractiveEngine
-from bot.evidence import Evidence, EvidenceConfig, gather
+from bot.evidence import Evidence, EvidenceConfig, favoured, gather
 from bot.lists import rest_of_section
 from bot.log import log_answer
 from bot.nearness import NEAR, Nearness, QueryWords
@@ -210,6 +210,7 @@ class Pipeline:
         rest = [hit for part, found in compared_hits for hit in self._rest(part.question, found)]
         passages = [*hits, *(rest if parts else self._rest(asking, hits))]
         evidence = gather(retrieval, passages, self._encoder, self.retriever.index.tokens, self.config.evidence)
+        evidence = favoured(evidence, self._answerability.names(asking, query))
         held = self._answerability.score(asking, query, evidence, near - self.config.min_near)
         if alone is not None and alone.encoded is not None:
             held = min(held, self._answerability.score_words(asking, alone.encoded, evidence))
