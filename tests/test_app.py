@@ -135,6 +135,22 @@ def test_examples_and_suggestions_are_headings_of_the_corpus_and_never_what_was_
     assert page.locator(CITES).count() >= 1
 
 
+def test_what_is_typed_while_an_example_is_answered(page: Page, local_model: Path) -> None:
+    example, waiting = page.locator(".examples button").nth(1), page.locator("#live .waiting")
+    offered = example.inner_text()
+    choose_engine(page, "Local")
+    example.click()
+    waiting.wait_for(timeout=30_000)
+    page.locator("#question textarea").press("Enter")  # nothing typed: nothing asked, and nothing ended
+    answered(page, offered)
+    page.get_by_role("button", name="Ask again").click()
+    waiting.wait_for(timeout=30_000)
+    choose_engine(page, "Quotes")
+    assert "45-minute" in ask(page, "How long is LinkedIn's phone screen?")
+    expect(page.locator("#past .bot")).to_contain_text("Stopped.")
+    assert page.locator(".turn").count() == 2
+
+
 def test_ask_again_edit_vote_and_copy(page: Page, index_dir: Path) -> None:
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     ask(page, "What is droput?")

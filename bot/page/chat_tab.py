@@ -112,8 +112,12 @@ def connect(
     async def submit(
         request: gr.Request, text: str, at: int, conversation: Conversation, engine: str, only: list[str]
     ) -> AsyncIterator[Outputs]:
+        if not text.strip():  # before it could end an answer that is being told
+            yield (gr.skip(),) * len(streamed)
+            return
         session = str(request.session_hash)
         running = await answers.begin(session)
+        conversation = stopped(conversation)  # an answer that this question cut short
         try:
             async with aclosing(running.follow(_asked(service, text, at, conversation, engine, only))) as steps:
                 async for outputs in steps:
@@ -254,9 +258,6 @@ def _asked(
 ) -> Iterator[Outputs]:
     """Stream an answer: what `streamed` shows after every event."""
     skip = gr.skip()
-    if not text.strip():
-        yield (skip,) * 10
-        return
     if at < 0:
         unanswered = bool(conversation.turns and conversation.turns[-1].problem not in ("", STOPPED))
         at = len(conversation.turns) - unanswered
