@@ -19,7 +19,7 @@ _STEPS = 7  # numbered items that are told together
 _DIGIT = re.compile(r"\d")
 _LABEL = re.compile(r"(?:[-*•]\s+)?([^\W\d][\w \-/()&]{0,40}):\s")
 _COPULA = re.compile(r" (?:is|are) (?=(?:an?|the|one|any)\b)")
-_EMPTY_LABEL = re.compile(r"(?:detailed )?answers?:?", re.IGNORECASE)
+_EMPTY_LABEL = re.compile(r"(?:\w+ )?(?:answer|explanation|solution)s?:?", re.IGNORECASE)
 _DENIES = re.compile(r"\b(?:not|never|no|don['’]t|must ?n['’]t|can(?:not|['’]t)|without|except|avoid)\b", re.IGNORECASE)
 
 

@@ -42,7 +42,7 @@ _ANNOUNCEMENT = re.compile(  # says only what the text is going to say
     re.IGNORECASE,
 )
 _HEADING, _PLAIN, _PROSE = -2, -1, 1_000_000  # depths beside those of list items, which are columns
-_TITLE = 6  # words of a short line without an end: the title of what follows
+_TITLE = 6  # words of a title at most
 _FAVOUR = 0.04  # added to the score of evidence about whom the question names
 CELL_GAP = "\u2003"
 _ARROW = re.compile(r"(?:→|⇒|->|=>|-->)\s")
@@ -203,6 +203,11 @@ def _split_lines(text: str, start: int, end: int, base: int) -> list[tuple[int, 
     return [(base + start, base + start + len(text[start:cut].rstrip())), (base + rest, base + end)]
 
 
+def is_title_line(line: str) -> bool:
+    """A short line without an end: the heading of what follows."""
+    return len(line.split()) <= _TITLE and line[-1:] not in ".!?,;"
+
+
 def _owners(spans: Sequence[tuple[Hit, int, int, str]], texts: Sequence[str]) -> list[int]:
     """For each piece the number of the nearest label, title or less indented item above it in its passage, or -1."""
     owners: list[int] = []
@@ -211,8 +216,7 @@ def _owners(spans: Sequence[tuple[Hit, int, int, str]], texts: Sequence[str]) ->
         if n == 0 or spans[n - 1][0] is not hit:
             open_ = []
         heading, item = end <= hit.chunk.body, kind == "row" or (not kind and bool(_MARKER.match(text)))
-        ends = text.rstrip()[-1:]
-        labels = kind == "head" or (not kind and (ends in ":?" or (len(text.split()) <= _TITLE and ends not in ".!,;")))
+        labels = kind == "head" or (not kind and (text.endswith((":", "?")) or is_title_line(text)))
         depth = _HEADING if heading else _indent(hit.chunk, start) if item else _PLAIN if labels else _PROSE
         open_ = [(d, k) for d, k in open_ if d < depth or (heading and d == _HEADING)]
         owners.append(open_[-1][1] if open_ and not heading else -1)

@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from bot.asked import LABEL
-from bot.evidence import Evidence
+from bot.evidence import Evidence, is_title_line
 from ingest.values import Chunk
 
 SHORT_ITEM = 6  # words of a list item that says little without its neighbours
-_TITLE, _STEP_WORDS = 6, 8  # words that the title of what follows has at most; a step's label
+_STEP_WORDS = 8  # words that a step's label has at most
 _NUMBERED = re.compile(
     r"\(?(\d{1,3})[.)]\s|(?:week|day|step|round|tip|part|phase|stage|module|lesson) (\d{1,3})\b", re.IGNORECASE
 )
@@ -38,7 +38,7 @@ def is_step(piece: Evidence) -> bool:
 
 def is_title(piece: Evidence) -> bool:
     """A short line without an end: the heading of what follows."""
-    return piece.words <= _TITLE and piece.text[-1:] not in ".!?,;"
+    return is_title_line(piece.clean)
 
 
 def in_one_section(a: Chunk, b: Chunk) -> bool:

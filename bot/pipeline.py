@@ -204,13 +204,14 @@ class Pipeline:
         alone = self.retriever.search(asking) if shifted else None
         far = near < self.config.min_near or (alone is not None and self._is_elsewhere(alone))
         far = far and not self._answerability.is_heading(query, retrieval.hits)
-        if far and not (retrieval.hits and self._answerability.names(asking, query)):
+        named = self._answerability.names(asking, query)
+        if not retrieval.hits or (far and not named):
             yield answer.refuse("nothing_retrieved", prompts.NOTHING_RETRIEVED)
             return
         rest = [hit for part, found in compared_hits for hit in self._rest(part.question, found)]
         passages = [*hits, *(rest if parts else self._rest(asking, hits))]
         evidence = gather(retrieval, passages, self._encoder, self.retriever.index.tokens, self.config.evidence)
-        evidence = favoured(evidence, self._answerability.names(asking, query))
+        evidence = favoured(evidence, named)
         held = self._answerability.score(asking, query, evidence, near - self.config.min_near)
         if alone is not None and alone.encoded is not None:
             held = min(held, self._answerability.score_words(asking, alone.encoded, evidence))
