@@ -157,6 +157,92 @@ _POPULATION = re.compile(rf"\b(?:population|inhabited|home to)\b[^.;]{{0,40}}\b{
 _ASKS = {kind: re.compile(form) for kind, (form, _held) in _KINDS.items()}
 
 
+# What of its subject a question asks about: the form of the question, labels of a text that tells it, and words in it.
+# Weaker than a kind: a text may tell it in words of its own.
+_ASPECTS: dict[str, tuple[str, str, str]] = {
+    "drawback": (
+        r"\b(?:drawbacks?|disadvantages?|downsides?|cons|limits of|limitations?|weakness(?:es)?|shortcomings?|trade-?offs|"
+        r"risks?|dangers?|challenges?|constraints?|problems with|bad idea|(?:not|n't) work|"
+        r"when not|(?:should(?:n't| not)|do(?:n't| not)|not to) use)\b|"
+        r"\bwhy (?:is|are)\b.*\b(?:hard|difficult|tricky|challenging|tough)\b",
+        r"challenges?|cons|constraints?|limit(?:s|ations?)|drawbacks?|disadvantages?|downsides?|weakness(?:es)?|pitfalls?|"
+        r"risks?|problems?|issues?|caveats?|trade-?offs?|shortcomings?",
+        r"limited|risk(?:s|y|ing)?|struggles?|expensive|intensive|costly|slow(?:er|ly)?|sensitiv\w+|prone|however|"
+        r"overfit\w*|lacks?|loses?|ignores?|miss(?:es)?|fails?|hard|harder|difficult\w*|worse|harm\w*|avoid|unless|"
+        r"not|can't|cannot|don't|doesn't|complex",
+    ),
+    "benefit": (
+        r"\b(?:advantages?|benefits?|pros|strengths?|upsides?|merits?|good (?:about|idea)|worth)\b",
+        r"advantages?|pros|benefits?|strengths?|upsides?|savings",
+        r"improv\w+|reduc\w+|fast(?:er)?|speeds?|efficien\w+|enabl\w+|allows?|helps?|robust\w*|saves?|prevent\w*|"
+        r"boost\w*|better|easier|simpler?",
+    ),
+    "mistake": (
+        r"\b(?:mistakes?|pitfalls?|(?:should(?:n't| not)|do(?:n't| not)|not to) (?:do|say|ask)|avoid (?:doing|saying|in))\b",
+        r"mistakes?|pitfalls?|avoid|don'ts|errors?",
+        r"avoid\w*|mistakes?|never|don't|without|not|instead of|too",
+    ),
+    "use": (
+        r"\bwhen (?:should|do|does|would|can|is|are|to)\b.*\b(?:use|used|choose|chosen|pick|prefer\w*|apply|good|better|best|"
+        r"useful|appropriate|make sense)\b|\bwhat\b.*\b(?:used|good|useful|suited) for\b",
+        r"when to use(?: it)?|use cases?|applications?|uses|best for|ideal for|context",
+        r"when|whenever|useful|ideal|suit\w*|prefer\w*|choose|works? well|used? (?:for|in|to)|good for",
+    ),
+    "reason": (
+        r"^(?:(?:and|but|so),? )?why\b|\breasons?\b|\bhow come\b|\bwhat(?:'s| is| was) the point\b",
+        r"reasons?|motivation|purpose",
+        r"because|since|so|due to|owing|avoid\w*|prevent\w*|ensur\w+|allow\w*|help\w*|in order|makes?|means?|critical\w*|"
+        r"crucial\w*|important|therefore|thus|caus\w+|lead\w*|reduc\w+",
+    ),
+    "measure": (
+        r"\bmetrics?\b|\bmeasure\b|\bhow (?:do|can|should|would|is|are|to)\b.*\b(?:measured?|evaluated?|assess\w*|"
+        r"(?:tell|know) (?:if|whether))\b",
+        r"metrics?|evaluation|measur(?:es?|ing)|monitoring",
+        r"metrics?|measur\w+|evaluat\w+|accuracy|precision|recall|f1\S*|scores?|auc\S*|rmse|mae|a/b|monitor\w*|track\w*",
+    ),
+    "example": (
+        r"\bexamples?\b|\bfor instance\b",
+        r"examples?|for example|case study|in practice",
+        r"e\.g|for example|such as|for instance|examples?|like|including",
+    ),
+}
+_OPPOSITE = {"drawback": "benefit", "benefit": "drawback"}
+_MOST_LABEL = 6  # words
+
+
+@dataclass(frozen=True, slots=True)
+class Aspect:
+    """What of its subject a question asks about, and how a text shows that it tells it."""
+
+    labels: re.Pattern[str]
+    words: re.Pattern[str]
+    opposite: re.Pattern[str] | None
+
+    def fit(self, text: str, labels: Sequence[str]) -> float:
+        """1 where a label says that it is told here, -1 where one says the opposite, 0.25 where words of the text do."""
+        for label in labels:
+            if len(label.split()) <= _MOST_LABEL:
+                if self.labels.search(label):
+                    return 1.0
+                if self.opposite and self.opposite.search(label):
+                    return -1.0
+        return 0.25 if self.words.search(text) else 0.0
+
+
+def _whole(words: str) -> re.Pattern[str]:
+    return re.compile(rf"\b(?:{words})\b", re.IGNORECASE)
+
+
+def aspects(question: str) -> list[Aspect]:
+    """What of its subject the question asks about, told by its form."""
+    text = fold(question[:400]).lower()
+    return [
+        Aspect(_whole(labels), _whole(words), _whole(_ASPECTS[_OPPOSITE[name]][1]) if name in _OPPOSITE else None)
+        for name, (form, labels, words) in _ASPECTS.items()
+        if re.search(form, text)
+    ]
+
+
 @dataclass(frozen=True, slots=True)
 class Asked:
     """`kind` of thing asked for, and what it is of: the unit, the counted noun, the number of a label."""

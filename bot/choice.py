@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from bot.evidence import Evidence
@@ -19,6 +19,7 @@ _STEPS = 7  # numbered items that are told together
 _DIGIT = re.compile(r"\d")
 _LABEL = re.compile(r"(?:[-*•]\s+)?([^\W\d][\w \-/()&]{0,40}):\s")
 _COPULA = re.compile(r" (?:is|are) (?=(?:an?|the|one|any)\b)")
+_BRACKET = re.compile(r"\(([^()]*)\)")
 _EMPTY_LABEL = re.compile(r"(?:\w+ )?(?:answer|explanation|solution)s?:?", re.IGNORECASE)
 _DENIES = re.compile(r"\b(?:not|never|no|don['’]t|must ?n['’]t|can(?:not|['’]t)|without|except|avoid)\b", re.IGNORECASE)
 
@@ -188,10 +189,45 @@ def lead_of(piece: Evidence, by_place: Mapping[int, Evidence]) -> Evidence | Non
 def rows_asked_for(question: str, pool: Sequence[Evidence]) -> list[Evidence]:
     """The evidence without the other rows of a table of which the question names one or some by their first cells."""
     asking = f" {' '.join(stems(question))} "
-    first = {e.place: " ".join(stems(" ".join(row_cells(e.text)[:1]))) for e in pool if e.row}
+    first = {e.place: " ".join(stems(" ".join(row_cells(e.text)[:1]))) for e in pool if e.row and not e.leads}
     named = {e.place: e.chunk.chunk_id for e in pool if first.get(e.place) and f" {first[e.place]} " in asking}
     tables = set(named.values())
-    return [e for e in pool if not e.row or e.place in named or e.chunk.chunk_id not in tables]
+    return [e for e in pool if not e.row or e.leads or e.place in named or e.chunk.chunk_id not in tables]
+
+
+def under_the_named(question: str, pool: Sequence[Evidence]) -> list[Evidence]:
+    """The evidence without what stands below other members of a list of which the question names one or some by their
+    labels: of "2. Wrapper methods" and "3. Embedded methods" what stands below the one that is named.
+    """
+    asking = set(stems(question))
+    by_place = {e.place: e for e in pool}
+    below: dict[int, int] = {}  # owners, with how much they own
+    for piece in pool:
+        below[piece.owner] = below.get(piece.owner, 0) + 1
+    members: dict[tuple[str, int, int], list[Evidence]] = {}
+    for piece in pool:
+        if piece.item and piece.place in below and is_title(piece):
+            members.setdefault((piece.chunk.chunk_id, piece.owner, piece.indent), []).append(piece)
+    others: set[int] = set()
+    for group in members.values():
+        named = {e.place for e in group if _is_named(e, asking)}
+        others |= {e.place for e in group} - named if named else set()
+    return [e for e in pool if not others & set(_lineage(e, by_place))] if others else list(pool)
+
+
+def _is_named(piece: Evidence, asking: Collection[str]) -> bool:
+    """Whether a label's words, or those it has in brackets ("K-Nearest Neighbors (KNN):"), all stand in a question."""
+    inner = _BRACKET.search(piece.clean)
+    forms = [_BRACKET.sub(" ", piece.clean), inner.group(1) if inner else ""]
+    return any(bool(words) and words <= set(asking) for words in (set(stems(form)) for form in forms))
+
+
+def _lineage(piece: Evidence, by_place: Mapping[int, Evidence]) -> Iterator[int]:
+    """The places of a piece and of all that it stands below."""
+    at: Evidence | None = piece
+    while at:
+        yield at.place
+        at = by_place.get(at.owner)
 
 
 def only_repeats(piece: Evidence, asking: Collection[str]) -> bool:

@@ -7,12 +7,12 @@ engine writes is only a draft: the pipeline checks every sentence before anybody
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Protocol
 
-from bot.asked import asked, holds
+from bot.asked import Aspect, asked, aspects, holds
 from bot.choice import (
     balanced,
     best_first,
@@ -24,6 +24,7 @@ from bot.choice import (
     only_repeats,
     rows_asked_for,
     telling_of,
+    under_the_named,
     with_its_section,
 )
 from bot.compare import Part
@@ -32,7 +33,7 @@ from bot.layout import is_title, items_below, number_of
 from bot.lists import Listing, differences, find_list, term_asked
 from index.lexical import stems
 from ingest.errors import PinciteError
-from ingest.text import squeeze
+from ingest.text import fold, squeeze
 
 _MARKERS = r"\s*\[\d+(?:\s*,\s*\d+)*\]"  # a model's own citations, [2] or [1, 3]: the pipeline makes real ones
 _END = re.compile(  # after a sentence, its closing quote and its markers; not after the "1." of a list item
@@ -43,6 +44,9 @@ _ABOUT_ASIDES = re.compile(
     r"\b(?:asked?|asks|interviewers?|tips?|webinar|register|sign up|help|guide|blog|article|post)\b", re.IGNORECASE
 )
 _FITTING = 0.12  # added to the score of evidence that holds the kind of thing asked for
+import os
+_TELLING = float(os.environ.get("TELL", "0.12"))
+_FACT = 50  # words of an answer whose best evidence holds the kind of thing asked for
 _PART_LIST = 130  # words of a list that answers one part of a comparison
 _ANNOUNCES = 8  # words of the items of a list that only announces what stands below them
 _HERE = re.compile(r"(?:here|these|this|those|they)\b", re.IGNORECASE)
@@ -111,13 +115,17 @@ class ExtractiveEngine:
             max_words -= sum(by_place[place].words for place in told)
         kinds, asking = asked(question), set(stems(question))
         fitting = {e.place for e in evidence if any(holds(e.clean, kind) for kind in kinds)}
+        told_of = {e.place: _aspect_fit(e, by_place, wanted) for e in evidence} if (wanted := aspects(question)) else {}
         whole = bool(_ABOUT_ASIDES.search(question))
         pool = [
-            replace(e, score=e.score + _FITTING * (e.place in fitting))
+            replace(e, score=e.score + _FITTING * (e.place in fitting) + _TELLING * told_of.get(e.place, 0.0))
             for e in evidence
             if (whole or not e.aside or e.place in fitting) and e.place not in told and not only_repeats(e, asking)
         ]
-        pool = rows_asked_for(question, telling_of(term, pool) or pool)
+        pool = rows_asked_for(question, under_the_named(question, telling_of(term, pool) or pool))
+        best = max(pool, key=lambda e: e.score, default=None)
+        if best and best.place in fitting:
+            max_words = min(max_words, _FACT)
         chosen = balanced(choose(pool, max_words), question, pool, max_words)
         chosen = with_its_section(completed(chosen, evidence, max_words), term, evidence, max_words)
         chosen = best_first(chosen, by_place)
@@ -136,6 +144,17 @@ class ExtractiveEngine:
             yield _quote([lead, piece] if lead and joined else [piece], 2 if deeper and piece.item else 0)
             yield from (_quote([part], 2) for part in below)
             told |= {piece.place, *(part.place for part in below)} | ({lead.place} if lead and joined else set())
+
+
+def _aspect_fit(piece: Evidence, by_place: Mapping[int, Evidence], wanted: Sequence[Aspect]) -> float:
+    """How far a piece tells what the question asks of its subject, -1 to 1: by the labels it stands below, or its own."""
+    own, colon, rest = fold(piece.clean).partition(": ")
+    labels = [own] if (colon and rest) or piece.leads or is_title(piece) else []
+    owner = by_place.get(piece.owner)
+    while owner:
+        labels.append(fold(owner.clean).partition(": ")[0])
+        owner = by_place.get(owner.owner)
+    return max((aspect.fit(fold(piece.text), labels) for aspect in wanted), key=abs)
 
 
 def _named(drafts: Iterator[Draft], part: Part, evidence: Sequence[Evidence]) -> Iterator[Draft]:

@@ -14,6 +14,12 @@ _REQUEST = re.compile(
     r"(?:give|show|tell|name|find)(?: me)? (?:an|some|one|a few|another) examples? (?:of|for)(?: an?)?) ",
     re.IGNORECASE,
 )
+_SOURCES = re.compile(
+    r",? (?:according to|do|does|did) (?:the|these|this|your|any of (?:the|these))"
+    r" (?:articles?|texts?|guides?|documents?|sources?|passages?|posts?|pages?)"
+    r"(?: (?:name|mention|list|say|give|describe|discuss|recommend|suggest|cover)(?: about)?)?(?=\W*$)",
+    re.IGNORECASE,
+)
 _GREETING = r"(?:good (?:day|morning|afternoon|evening)|hello|hi|hey|greetings)(?: there| all| everyone)?[,.!]+\s+"
 _POLITELY = (
     r"(?:(?:(?:can|could|would|will) you (?:please |kindly )?|please )(?:tell me|let me know)|"
@@ -63,8 +69,11 @@ def check_history(history: object) -> list[dict[str, str]]:
 
 
 def without_request(question: str) -> str:
-    """The question without an opening that only asks for an answer ("Walk me through ...", "Tell me about ...")."""
-    return _REQUEST.sub("", question, count=1) or question
+    """The question without an opening that only asks for an answer ("Walk me through ...", "Tell me about ..."), and
+    without an end that only says where from ("... do the articles name?").
+    """
+    bare = _SOURCES.sub("", _REQUEST.sub("", question, count=1), count=1)
+    return bare if any(c.isalnum() for c in bare) else question
 
 
 def without_courtesy(question: str) -> str:

@@ -114,6 +114,7 @@ def _shape(cell: str) -> tuple[float, ...]:
         float(any(c.isdigit() for c in cell)),
         float(cell[:1] in "“\"'‘"),
         float("," in cell or "/" in cell or "&" in cell),
+        float("(" in cell),
         float(cell[-1:] in ".?!”"),
         min(len(words), 8) / 4,
         sum(w[:1].isupper() for w in words) / len(words),
