@@ -7,9 +7,9 @@ citations, and at last the `Answer`. Presentation happens elsewhere.
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import count
 from pathlib import Path
 
@@ -24,10 +24,12 @@ from bot.log import log_answer
 from bot.nearness import NEAR, Nearness, QueryWords
 from bot.values import Answer, Citation, RefusalReason, Sentence, begins_paragraph
 from bot.verify import Judgement, Verifier
-from index.follow_up import leans, points_back, resolved
+from index.follow_up import Reading, Turn, leans, points_back, read
+from index.lexical import stems
 from index.query import check_history, check_question, without_courtesy, without_request
 from index.remember import DEFAULT_BYTES, RememberingEncoder
 from index.retrieve import Hit, Retrieval, Retriever
+from index.turns import Wish, wish
 from ingest.errors import BackendError
 from ingest.text import fold, squeeze
 
@@ -70,6 +72,8 @@ class Said:
 
 
 _ELSEWHERE = 0.15  # how much farther than what is refused a short message must be, said among others
+_BRIEF, _BRIEF_LIST = 2, 4  # sentences of a short answer, lines where they are a list
+_MORE = 0.82  # how near what is told further comes to the best evidence
 _TIMINGS = ("retrieve", "first_token", "total")
 Event = Found | Said | Answer
 
@@ -119,6 +123,35 @@ class Pipeline:
     def _titles_by_name(self) -> dict[str, frozenset[str]]:
         titles = {a.title for a in self.retriever.index.articles.values()}
         return titles_by_name(titles, self._answerability.known_names)
+
+    def _titles(self, articles: Collection[str] | None) -> list[str]:
+        """The titles of the articles that are asked."""
+        known = self.retriever.index.articles.values()
+        return [a.title for a in known if not articles or a.article_id in articles or a.title in articles]
+
+    def _turns(self, history: Sequence[Mapping[str, str]]) -> list[Turn]:
+        """What was asked before and what was answered, small talk left out. What was refused is no longer a subject,
+        unless it names one of the corpus's own.
+        """
+        turns: list[Turn] = []
+        for message in history:
+            text = message["content"]
+            if message["role"] == "user":
+                turns.append(Turn(without_courtesy(text)))
+            elif turns:
+                asked = turns[-1].question
+                unnamed = not set(stems(asked)) & self._answerability.known_names
+                refused = text.startswith((prompts.NOTHING_RETRIEVED, *([prompts.NOT_SUPPORTED] * unnamed)))
+                turns[-1] = Turn(asked, text, refused)
+        return [t for t in turns if not prompts.small_talk(t.question) and not prompts.about_itself(t.question, ())]
+
+    def _read(self, question: str, turns: Sequence[Turn]) -> Reading:
+        """The question as the turns before it tell to read it; the corpus's names are known in small letters too."""
+        plain = read(question, turns)
+        if not turns or (plain.question == question and not leans(question)):
+            return plain
+        spelled = self._answerability.spelled
+        return read(spelled(question), [replace(t, question=spelled(t.question)) for t in turns])
 
     def _is_elsewhere(self, alone: Retrieval) -> bool:
         """Whether a message that leans on earlier ones only for being short ("who won the world cup?") is about
@@ -183,24 +216,44 @@ class Pipeline:
     ) -> Iterator[Event]:
         started = time.perf_counter()
         question = check_question(question)
-        if reply := prompts.small_talk(question):
+        if reply := prompts.small_talk(question) or prompts.about_itself(question, self._titles(articles)):
             yield _Writer(question_id, question, engine.name, dict.fromkeys(_TIMINGS, 0.0), started).talk(reply)
             return
-        history = [m for m in check_history(history) if m["role"] != "user" or not prompts.small_talk(m["content"])]
-        turns = [m["content"] for m in history if m["role"] == "user"]
-        asking = without_courtesy(question)
-        if turns and leans(asking):
-            spelled = self._answerability.spelled
-            asking = resolved(spelled(asking), [spelled(turn) for turn in turns])
+        turns = self._turns(check_history(history))
+        reading = self._read(without_courtesy(question), turns)
+        history = [{"role": "user", "content": t.question} for t in turns if not _is_far(t) and not wish(t.question)]
+        writer = partial(_Writer, question_id, question, engine.name)
+        answered = partial(self._answered, reading, engine, history, articles, writer)
+        *likely, last = (reading.question, *reading.others)
+        for asking in likely:
+            events = answered(asking)
+            found, then = next(events), next(events)
+            if not isinstance(then, Answer) or not then.refused or then.refusal_reason == "backend_failed":
+                yield from (found, then)
+                yield from events
+                return
+        yield from answered(last)
+
+    def _answered(
+        self,
+        reading: Reading,
+        engine: Engine,
+        history: Sequence[Mapping[str, str]],
+        articles: Collection[str] | None,
+        writer: Callable[[dict[str, float], float], _Writer],
+        asking: str,
+    ) -> Iterator[Event]:
+        """The events of one reading of a question: what was found, then what is said of it."""
+        started = time.perf_counter()
         retrieval, near = self._search(asking, history, articles)
         parts = [] if articles else compared(asking, self._titles_by_name)
         compared_hits = self._hits(parts)
         hits = tuple(hit for _part, found in compared_hits for hit in found) or retrieval.hits
         timings = {"retrieve": _ms(started), "first_token": _ms(started), "total": 0.0}
         yield Found(hits, retrieval.timings_ms)
-        answer = _Writer(question_id, question, engine.name, timings, started)
+        answer = writer(timings, started)
         query = retrieval.encoded or self.retriever.encoder.encode_query(retrieval.query)
-        shifted = bool(turns) and leans(asking) and not points_back(asking)
+        shifted = bool(history) and leans(asking) and not points_back(asking)
         alone = self.retriever.search(asking) if shifted else None
         far = near < self.config.min_near or (alone is not None and self._is_elsewhere(alone))
         far = far and not self._answerability.is_heading(query, retrieval.hits)
@@ -219,10 +272,15 @@ class Pipeline:
         if far or held < self.config.min_answer:
             yield answer.refuse("not_supported", prompts.NOT_SUPPORTED, _related(evidence))
             return
+        if reading.wish == "more":
+            evidence = _unsaid(evidence, reading.said)
+        if not evidence:
+            yield answer.talk(prompts.NOTHING_MORE)
+            return
         drafted = kept = 0
         note = ""
         try:
-            for draft in _drafts(engine, asking, evidence, parts):
+            for draft in _drafts(engine, asking, evidence, parts, reading.wish):
                 if answer.has_said(draft.text):
                     continue
                 drafted += 1
@@ -239,10 +297,10 @@ class Pipeline:
             return
         if not kept or kept < self.config.keep_share * drafted:
             confidence = answer.confidence
-            answer = _Writer(question_id, question, engine.name, timings, started)
+            answer = writer(timings, started)
             answer.confidence = confidence
             note = prompts.QUOTES_INSTEAD
-            for draft in _drafts(ExtractiveEngine(), asking, evidence, parts):
+            for draft in _drafts(ExtractiveEngine(), asking, evidence, parts, reading.wish):
                 yield answer.say(draft, self._verifier.judge(draft, evidence))
         if not answer.sentences:
             yield answer.refuse("not_supported", prompts.NOT_SUPPORTED, _related(evidence))
@@ -252,11 +310,40 @@ class Pipeline:
         yield answer.finish(note)
 
 
-def _drafts(engine: Engine, question: str, evidence: Sequence[Evidence], parts: Sequence[Part]) -> Iterator[Draft]:
+def _drafts(
+    engine: Engine, question: str, evidence: Sequence[Evidence], parts: Sequence[Part], wish: Wish = ""
+) -> Iterator[Draft]:
     """What the engine drafts; one that quotes answers the parts of a comparison one by one."""
     if parts and isinstance(engine, ExtractiveEngine):
-        return engine.compare(parts, evidence)
-    return engine.draft(question, evidence)
+        drafts = engine.compare(parts, evidence)
+    else:
+        drafts = engine.draft(question, evidence)
+    return _brief(drafts) if wish == "shorter" else drafts
+
+
+def _brief(drafts: Iterator[Draft]) -> Iterator[Draft]:
+    """The first two drafts; what stands below a label at the beginning as well, a few items of it."""
+    for n, draft in enumerate(drafts):
+        if n >= (_BRIEF_LIST if draft.item else _BRIEF):
+            return
+        yield draft
+
+
+def _unsaid(evidence: Sequence[Evidence], said: str) -> list[Evidence]:
+    """What was not said of the passages that have more to tell, its places told anew: of those where something left
+    scores nearly as high as the best.
+    """
+    plain = _plain(said)
+    left = [e for e in evidence if e.heading or _plain(e.clean) not in plain]
+    least = _MORE * max(e.score for e in evidence)
+    telling = {e.chunk.chunk_id for e in left if e.score >= least and not (e.heading or e.leads or e.aside)}
+    left = [e for e in left if e.chunk.chunk_id in telling]
+    places = {e.place: n for n, e in enumerate(left)}
+    return [replace(e, place=places[e.place], owner=places.get(e.owner, -1)) for e in left]
+
+
+def _plain(text: str) -> str:
+    return fold(squeeze(text)).casefold()
 
 
 class _Writer:
@@ -288,8 +375,8 @@ class _Writer:
 
     def has_said(self, text: str) -> bool:
         """Whether the same sentence was said before; small models repeat themselves."""
-        plain = fold(squeeze(text)).casefold()
-        return any(fold(squeeze(s.text)).casefold() == plain for s in self.sentences)
+        plain = _plain(text)
+        return any(_plain(s.text) == plain for s in self.sentences)
 
     @property
     def citations(self) -> tuple[Citation, ...]:
@@ -374,6 +461,10 @@ def _citation(e: Evidence, marker: int) -> Citation:
 def _related(evidence: Sequence[Evidence], count: int = 3) -> tuple[Citation, ...]:
     best = sorted((e for e in evidence if not e.heading and not e.aside), key=lambda e: (-e.score, e.place))[:count]
     return tuple(_citation(e, n) for n, e in enumerate(best, 1))
+
+
+def _is_far(turn: Turn) -> bool:
+    return turn.reply.startswith(prompts.NOTHING_RETRIEVED)
 
 
 def _ms(since: float) -> float:

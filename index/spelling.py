@@ -24,6 +24,7 @@ from ingest.text import FUNCTION_WORDS
 
 _WORD = re.compile(r"[^\W\d_]+")
 _LEAST = 5  # letters of a word that is corrected; shorter ones have too many neighbours
+_HALF = 4  # letters of either word in a compound
 _LONG = 8  # letters from which two errors are forgiven
 _MOST = 1_000  # characters of a query that is corrected: longer ones say enough, and would cost seconds
 _BEGINNING = 3  # letters that must agree then
@@ -77,6 +78,11 @@ class Speller:
         endings = _ENDINGS if self._language == ENGLISH else ("",)
         return [stem + e for stem in likely for e in endings if stems(stem + e, self._language) == [stem]]
 
+    def _is_compound(self, word: str) -> bool:
+        """Whether it is two known words in one ("downsides"), as English makes them."""
+        halves = ((word[:n], word[n:]) for n in range(_HALF, len(word) - _HALF + 1))
+        return self._language == ENGLISH and any(all(map(self._encoder.knows, half)) for half in halves)
+
     def _nearest(self, word: str) -> str:
         low = word.lower()
         named = word != low  # a name may be new to both and still be right
@@ -85,7 +91,7 @@ class Speller:
         american = _BRITISH.sub(r"\1z", low)
         if american != low and self._has(american):
             return american
-        if len(low) < _LEAST + named or self._encoder.knows(low):
+        if len(low) < _LEAST + named or self._encoder.knows(low) or self._is_compound(low):
             return word
         errors = 2 if len(low) >= _LONG and not named else 1
         words = [*self._words, *self._formed(low, errors)]

@@ -18,7 +18,7 @@ from bot.pipeline import BotConfig, Pipeline, Said
 from bot.render import transcript
 from bot.values import Answer
 from eval.data import Question
-from index.follow_up import resolved
+from index.follow_up import Turn, read, resolved
 from index.retrieve import Retriever
 from ingest.errors import BackendError, PinciteError, QuestionError
 from ingest.text import squeeze
@@ -263,6 +263,99 @@ def test_messages_are_read_as_the_turns_before_them_tell() -> None:
     }
     for (*turns, message), told in wanted.items():
         assert resolved(message, turns) == told
+
+
+def test_the_last_question_is_asked_of_something_else() -> None:
+    wanted = {
+        ("how much does an ml engineer earn", "what about a data scientist?"): "how much does a data scientist earn",
+        ("how much do ml engineers make", "and data scientists?"): "how much do data scientists make",
+        ("what is f1 score", "and for regression?"): "what is f1 score for regression?",
+        ("what is f1 score", "and for regression?", "for ranking?"): "what is f1 score for ranking?",
+        ("What should I learn in week 2?", "and week 3"): "What should I learn in week 3?",
+        ("How many rounds does Uber have?", "how long are they?", "and Tesla"): "how long are they at Tesla?",
+        ("How does Uber set prices?", "no, I meant Lyft"): "How does Lyft set prices?",
+        ("How does Uber set prices?", "not Uber, Lyft"): "How does Lyft set prices?",
+        ("what is hlld", "sorry, HLD"): "what is HLD",
+        ("What is dropout?", "ok so how do I use it"): "how do I use dropout",
+        ("What is BERT?", "What is GPT?", "back to BERT. why is it good?"): "why is BERT good?",
+        ("What is overfitting?", "does dropout help with that?", "is it slow?"): "is dropout slow?",
+        ("What is bagging?", "now tell me about boosting", "why is it slow?"): "why is boosting slow?",
+        ("bagging vs boosting", "which one is faster?"): "which of bagging and boosting is faster?",
+        ("how do CNNs work", "RNNs?", "what's the difference"): "What is the difference between CNNs and RNNs?",
+        ("bagging vs boosting", "tell me about boosting", "and the other one?"): "and the other one?",
+        ("What are the pitfalls of caching?", "can you give an example"): "What is an example of caching?",
+    }
+    for (*turns, message), told in wanted.items():
+        assert resolved(message, turns) == told, message
+
+
+def test_the_items_of_a_list_are_pointed_to_by_number() -> None:
+    listed = (
+        "Kinds of trees: [1]\n\n- Oak: it is hard. [2]\n- **Ash** (a tall tree). [3]\n  - Not counted. [3]\n- Elm. [4]"
+    )
+    told = {
+        "tell me more about the second one": "tell me more about Ash for trees",
+        "the third one?": "tell me about Elm for trees",
+        "what about the last one": "tell me about Elm for trees",
+        "the first one, is it rare?": "is Oak for trees rare?",
+        "tell me about the eighth one": "tell me about the eighth one",
+    }
+    turns = [Turn("What are the kinds of trees?", listed)]
+    for message, wanted in told.items():
+        assert read(message, turns).question == wanted
+    further = [*turns, Turn("tell me about the first one", "- Leaf: green. [1]\n- Root: brown. [2]")]
+    assert read("and the second one?", further).question == "tell me about Ash for trees"
+
+
+def test_what_was_refused_is_no_subject() -> None:
+    turns = [Turn("What is dropout?", "A layer."), Turn("What is the weather?", "Not covered.", refused=True)]
+    assert read("why does it help?", turns).question == "why does dropout help?"
+    assert read("sorry, the wether", [Turn("What is the weathr?", "", refused=True)]).question != "What is the weathr?"
+
+
+def test_a_wish_is_about_the_last_question(pipeline: Pipeline, texts: dict[str, str]) -> None:
+    said = [{"role": "user", "content": "explain cross validation"}]
+    first = pipeline.ask("explain cross validation", ExtractiveEngine())
+    said.append({"role": "assistant", "content": first.answer})
+    more = pipeline.ask("tell me more", ExtractiveEngine(), said)
+    check(more, texts)
+    assert "cross-validation" in more.answer.lower()
+    assert not {s.text for s in more.sentences} & {s.text for s in first.sentences}
+    short = pipeline.ask("shorter please", ExtractiveEngine(), said)
+    check(short, texts)
+    assert [s.text for s in short.sentences] == [s.text for s in first.sentences][:2]
+    again = pipeline.ask("i don't understand", ExtractiveEngine(), said)
+    assert again.sentences == first.sentences
+    for _ in range(12):
+        said += [{"role": "user", "content": "what else?"}, {"role": "assistant", "content": more.answer}]
+        more = pipeline.ask("what else?", ExtractiveEngine(), said)
+    assert more.answer == prompts.NOTHING_MORE and not more.refused
+
+
+def test_messages_to_the_bot_are_no_questions(pipeline: Pipeline) -> None:
+    titles = [a.title for a in pipeline.retriever.index.articles.values()]
+    for message in ("what can you do?", "who are you", "Which articles do you have?", "how many articles are there"):
+        (answer,) = pipeline.stream(message, ExtractiveEngine())
+        assert isinstance(answer, Answer) and not answer.refused and not answer.citations
+        assert f"{len(titles)} articles" in answer.answer and titles[0] in answer.answer
+    twelve = prompts.about_itself("list your articles", [f"No. {n}" for n in range(1, 13)])
+    assert "12 articles" in twelve and "- No. 10\n- and 2 more" in twelve
+    for message, reply in (
+        ("I see", prompts.ACKNOWLEDGED),
+        ("ok, makes sense, thanks", prompts.ACKNOWLEDGED),
+        ("are you sure?", prompts.WHERE_IT_STANDS),
+        ("Where does it say that?", prompts.WHERE_IT_STANDS),
+    ):
+        assert pipeline.ask(message, ExtractiveEngine()).answer == reply
+    for question in (
+        "what can you do about overfitting?",
+        "ok so what is dropout",
+        "which articles discuss BERT?",
+        "What are sources of bias?",
+        "right to be forgotten",
+        "help me prepare for Tesla",
+    ):
+        assert not prompts.small_talk(question) and not prompts.about_itself(question, titles)
 
 
 def test_a_conversation_goes_on_to_another_and_leaves_the_subject(pipeline: Pipeline) -> None:

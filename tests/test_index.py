@@ -326,6 +326,7 @@ def test_typing_errors_find_what_the_right_spelling_finds(retriever: Retriever) 
         got, wanted = retriever.search(typed), retriever.search(meant)
         assert got.query == wanted.query == meant
         assert [h.chunk for h in got.hits] == [h.chunk for h in wanted.hits]
+    assert retriever.search("downsides of dropping rows").query == "downsides of dropping rows"
 
 
 def test_initials_in_the_plural_are_the_initials() -> None:

@@ -83,11 +83,18 @@ def _conversation(name: str, title: str, current: bool) -> str:
 # --- one answer ------------------------------------------------------------------------------------------
 
 
+def _told(part: str) -> str:
+    """What is said without a source: a paragraph, or a list."""
+    if not part.startswith("- "):
+        return f"<p>{escape(part)}</p>"
+    return f"<ul>{''.join(f'<li>{escape(line[2:])}</li>' for line in part.splitlines())}</ul>"
+
+
 def _body(answer: Answer) -> str:
     if answer.refused:
         return f"<p>{escape(answer.answer)}</p>{_related(answer.related)}"
     if not answer.sentences:
-        return f"<p>{escape(answer.answer)}</p>" if answer.answer else ""
+        return "".join(map(_told, filter(None, answer.answer.split("\n\n"))))
     by_marker = {c.marker: c for c in answer.citations}
     parts: list[str] = []
     depth = 0
