@@ -7,34 +7,42 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from bot.evidence import Evidence
-from bot.layout import count_of, introduces, is_title, refers_to, short_list
+from bot.layout import asks, count_of, introduces, is_title, leans_on_before, number_of, refers_to, short_list
 from bot.lists import Listing
 from index.lexical import stems
 from ingest.tables import row_cells
 from ingest.values import Chunk
 
 _FOCUS = 0.82  # share of the best score that a further sentence must reach
+_NEXT, _LITTLE = 0.75, 0.4  # that share in the best one's passage where less than so much of the words is said
+_AHEAD = 0.06  # lead of the best over all of other passages from which these are left out
+_CLEAR = 0.02  # lead of a sentence over those before it in its paragraph from which it comes before them
 _DEFINING = 0.06  # added to the score of a sentence that begins with what a question wants to be told about
 _STEPS = 7  # numbered items that are told together
 _DIGIT = re.compile(r"\d")
 _LABEL = re.compile(r"(?:[-*•]\s+)?([^\W\d][\w \-/()&]{0,40}):\s")
 _COPULA = re.compile(r" (?:is|are) (?=(?:an?|the|one|any)\b)")
-_BRACKET = re.compile(r"\(([^()]*)\)")
+_FORMS = re.compile(r"[/()]| or ")
 _EMPTY_LABEL = re.compile(r"(?:\w+ )?(?:answer|explanation|solution)s?:?", re.IGNORECASE)
 _DENIES = re.compile(r"\b(?:not|never|no|don['’]t|must ?n['’]t|can(?:not|['’]t)|without|except|avoid)\b", re.IGNORECASE)
 
 
 def choose(evidence: Sequence[Evidence], max_words: int) -> list[Evidence]:
-    """The best evidence within `max_words`, what scores far below the best, near-repeats and the titles of other parts
-    left out, back in reading order.
+    """The best evidence within `max_words`, back in reading order. Left out: what scores far below the best, other
+    passages if all of them do, near-repeats and the titles of other parts.
     """
     ranked = sorted((e for e in evidence if not e.heading and not e.leads), key=lambda e: (-e.score, e.place))
     ranked = [*ranked[:1], *(e for e in ranked[1:] if e.item or not is_title(e) or _DIGIT.search(e.text))]
+    further = [e for e in ranked[1:] if _NEXT <= e.score / ranked[0].score < _FOCUS and e.chunk is ranked[0].chunk]
     ranked = [e for e in ranked if e.score >= _FOCUS * ranked[0].score]
     chosen: list[Evidence] = []
     seen: list[set[str]] = []
     words = 0
-    for piece in ranked:
+    if ranked and ranked[0].score - max((e.score for e in ranked if e.chunk is not ranked[0].chunk), default=0) > _AHEAD:
+        ranked = [e for e in ranked if e.chunk is ranked[0].chunk]
+    for piece in [*ranked, *further]:
+        if piece.score < _FOCUS * ranked[0].score and words > _LITTLE * max_words:
+            break
         if words + piece.words > max_words:
             if words > 0.6 * max_words or (chosen and piece.score < 0.8 * chosen[0].score):
                 break
@@ -95,6 +103,33 @@ def completed(chosen: Sequence[Evidence], evidence: Sequence[Evidence], max_word
     return _under_their_labels(kept, by_place, max_words)
 
 
+def with_contents(chosen: Sequence[Evidence], evidence: Sequence[Evidence], max_words: int) -> list[Evidence]:
+    """The chosen evidence in reading order, a title of which nothing below was chosen with what stands below it as far
+    as `max_words` go, or left out ("Step 3: Interview prep").
+    """
+    below: dict[int, list[Evidence]] = {}
+    for piece in evidence:
+        below.setdefault(piece.owner, []).append(piece)
+    kept = {e.place: e for e in chosen}
+    words = sum(e.words for e in chosen)
+    for piece in chosen:
+        own = below.get(piece.place, [])
+        if not own or not (piece.leads or is_title(piece)) or any(e.place in kept for e in own):
+            continue
+        new: list[Evidence] = []
+        for e in own:
+            if e.aside or words + e.words > max_words:
+                break
+            new.append(e)
+            words += e.words
+        if new:
+            kept.update((e.place, e) for e in new)
+        elif len(kept) > 1:
+            del kept[piece.place]
+            words -= piece.words
+    return [kept[place] for place in sorted(kept)]
+
+
 def _under_their_labels(
     kept: Mapping[int, Evidence], by_place: Mapping[int, Evidence], max_words: int
 ) -> list[Evidence]:
@@ -144,7 +179,7 @@ def _with_its_count(chosen: Sequence[Evidence], evidence: Sequence[Evidence], ma
 
 def best_first(chosen: Sequence[Evidence], by_place: Mapping[int, Evidence]) -> list[Evidence]:
     """The chosen evidence, given in reading order, with the paragraph or list that holds the best of it, and then the
-    rest of that passage, before all else.
+    rest of that passage, before all else; a paragraph from its best sentence on where that is clearly ahead.
     """
     best = max((e for e in chosen if not e.leads), key=lambda e: (e.score, -e.place), default=None)
     if best is None:
@@ -155,6 +190,10 @@ def best_first(chosen: Sequence[Evidence], by_place: Mapping[int, Evidence]) -> 
             parts.append([])
         parts[-1].append(piece)
     parts.sort(key=lambda part: (best not in part, part[0].chunk is not best.chunk))
+    at = parts[0].index(best)
+    before = max((e.score for e in parts[0][:at]), default=best.score)
+    if not best.item and best.score - before > _CLEAR and not leans_on_before(best):
+        parts[:1] = [parts[0][at:], parts[0][:at]]
     return [piece for part in parts for piece in part]
 
 
@@ -183,7 +222,7 @@ def lead_of(piece: Evidence, by_place: Mapping[int, Evidence]) -> Evidence | Non
     owner, before = by_place.get(piece.owner), by_place.get(piece.place - 1)
     if owner and introduces(owner, piece):
         return owner
-    return before if before and refers_to(before, piece) else None
+    return before if before and (refers_to(before, piece) or asks(before, piece)) else None
 
 
 def rows_asked_for(question: str, pool: Sequence[Evidence]) -> list[Evidence]:
@@ -195,31 +234,33 @@ def rows_asked_for(question: str, pool: Sequence[Evidence]) -> list[Evidence]:
     return [e for e in pool if not e.row or e.leads or e.place in named or e.chunk.chunk_id not in tables]
 
 
-def under_the_named(question: str, pool: Sequence[Evidence]) -> list[Evidence]:
-    """The evidence without what stands below other members of a list of which the question names one or some by their
-    labels: of "2. Wrapper methods" and "3. Embedded methods" what stands below the one that is named.
+def beside_the_named(question: str, evidence: Sequence[Evidence]) -> set[int]:
+    """The places of what stands below members of a list whose other members the question names by their labels: of
+    "2. Wrapper methods" and "3. Embedded methods" only what stands below the one that is named answers.
     """
     asking = set(stems(question))
-    by_place = {e.place: e for e in pool}
-    below: dict[int, int] = {}  # owners, with how much they own
-    for piece in pool:
-        below[piece.owner] = below.get(piece.owner, 0) + 1
-    members: dict[tuple[str, int, int], list[Evidence]] = {}
-    for piece in pool:
-        if piece.item and piece.place in below and is_title(piece):
-            members.setdefault((piece.chunk.chunk_id, piece.owner, piece.indent), []).append(piece)
+    by_place = {e.place: e for e in evidence}
+    owners = {e.owner for e in evidence}
+    members: dict[object, list[Evidence]] = {}
+    for piece in evidence:
+        if piece.item and piece.place in owners and is_title(piece):
+            counts = number_of(piece) is not None  # on into the section's next passage
+            chunk = piece.chunk
+            key = (chunk.article_id, chunk.headings) if counts else (chunk.chunk_id, piece.owner)
+            members.setdefault(key, []).append(piece)
     others: set[int] = set()
     for group in members.values():
         named = {e.place for e in group if _is_named(e, asking)}
         others |= {e.place for e in group} - named if named else set()
-    return [e for e in pool if not others & set(_lineage(e, by_place))] if others else list(pool)
+    return {e.place for e in evidence if others & set(_lineage(e, by_place))} if others else set()
 
 
 def _is_named(piece: Evidence, asking: Collection[str]) -> bool:
-    """Whether a label's words, or those it has in brackets ("K-Nearest Neighbors (KNN):"), all stand in a question."""
-    inner = _BRACKET.search(piece.clean)
-    forms = [_BRACKET.sub(" ", piece.clean), inner.group(1) if inner else ""]
-    return any(bool(words) and words <= set(asking) for words in (set(stems(form)) for form in forms))
+    """Whether all words of a label stand in a question, or of one of the forms it has ("K-Nearest Neighbors (KNN):",
+    "Mean/Median:").
+    """
+    bags = [set(stems(form)) for form in _FORMS.split(piece.clean)]
+    return any(bag and bag <= set(asking) for bag in bags)
 
 
 def _lineage(piece: Evidence, by_place: Mapping[int, Evidence]) -> Iterator[int]:

@@ -15,6 +15,7 @@ from typing import Protocol
 from bot.asked import Aspect, asked, aspects, holds
 from bot.choice import (
     balanced,
+    beside_the_named,
     best_first,
     best_labelled,
     choose,
@@ -24,7 +25,7 @@ from bot.choice import (
     only_repeats,
     rows_asked_for,
     telling_of,
-    under_the_named,
+    with_contents,
     with_its_section,
 )
 from bot.compare import Part
@@ -116,18 +117,23 @@ class ExtractiveEngine:
         kinds, asking = asked(question), set(stems(question))
         fitting = {e.place for e in evidence if any(holds(e.clean, kind) for kind in kinds)}
         told_of = {e.place: _aspect_fit(e, by_place, wanted) for e in evidence} if (wanted := aspects(question)) else {}
+        beside = beside_the_named(question, evidence)
         whole = bool(_ABOUT_ASIDES.search(question))
         pool = [
             replace(e, score=e.score + _FITTING * (e.place in fitting) + _TELLING * told_of.get(e.place, 0.0))
             for e in evidence
-            if (whole or not e.aside or e.place in fitting) and e.place not in told and not only_repeats(e, asking)
+            if (whole or not e.aside or e.place in fitting)
+            and e.place not in told
+            and e.place not in beside
+            and not only_repeats(e, asking)
         ]
-        pool = rows_asked_for(question, under_the_named(question, telling_of(term, pool) or pool))
+        pool = rows_asked_for(question, telling_of(term, pool) or pool)
         best = max(pool, key=lambda e: e.score, default=None)
         if best and best.place in fitting:
             max_words = min(max_words, _FACT)
         chosen = balanced(choose(pool, max_words), question, pool, max_words)
         chosen = with_its_section(completed(chosen, evidence, max_words), term, evidence, max_words)
+        chosen = with_contents(chosen, evidence, max_words)
         chosen = best_first(chosen, by_place)
         for n, piece in enumerate(chosen):
             if piece.place in told:
@@ -136,11 +142,11 @@ class ExtractiveEngine:
             lead = lead_of(piece, by_place)
             owner = by_place.get(piece.owner)
             shared = owner is not None and owner.item and sum(e.owner == piece.owner for e in chosen) > 1
-            if lead and lead is owner and shared and lead.place not in told:
+            if lead and lead is owner and lead.place not in told and (shared or not lead.leads):
                 yield _quote([lead], 1)
                 told.add(lead.place)
             joined = lead and lead.place not in told
-            deeper = shared and owner is not None and owner.place in told
+            deeper = owner is not None and owner.item and owner.place in told
             yield _quote([lead, piece] if lead and joined else [piece], 2 if deeper and piece.item else 0)
             yield from (_quote([part], 2) for part in below)
             told |= {piece.place, *(part.place for part in below)} | ({lead.place} if lead and joined else set())
@@ -228,11 +234,13 @@ def _with_details(item: Evidence, own: Collection[int], evidence: Sequence[Evide
     """The item and up to five pieces right below it that belong to no item: `own` are the items' places."""
     parts = [item]
     for piece in evidence[item.place + 1 : item.place + 6]:
-        if piece.place in own or piece.chunk is not item.chunk or piece.heading or piece.leads:
+        if piece.place in own or piece.chunk is not item.chunk or piece.heading or (piece.leads and not piece.item):
             break
         if number_of(piece) is not None or (is_title(piece) and not piece.item):
             break
         parts.append(piece)
+    while len(parts) > 1 and parts[-1].leads:
+        parts.pop()
     return parts
 
 

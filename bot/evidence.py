@@ -7,7 +7,7 @@ late interaction between the query's tokens and its own, with its passage's scor
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -41,8 +41,6 @@ _ANNOUNCEMENT = re.compile(  # says only what the text is going to say
     r"this (?:guide|blog|article|post))\b",
     re.IGNORECASE,
 )
-import os
-HH='h' in os.environ.get('XX','hp'); PP='p' in os.environ.get('XX','hp')
 _HEADING, _PLAIN, _PROSE = -2, -1, 1_000_000  # depths beside those of list items, which are columns
 _TITLE = 6  # words of a title at most
 _FAVOUR = 0.04  # added to the score of evidence about whom the question names
@@ -117,12 +115,7 @@ def gather(
     texts = [hit.chunk.text[start - hit.chunk.start : end - hit.chunk.start] for hit, start, end, _kind in spans]
     rows = dict(encoder.encode_passages([squeeze(t) for t in texts], 256))
     owners = _owners(spans, texts)
-    above = sorted({h.chunk.headings[-1] for h in hits if h.chunk.headings})
-    heads = {above[n]: row for n, row in encoder.encode_passages([squeeze(a) for a in above], 256)}
-    own = [
-        coverage(query, [rows[n], *_above(spans[n][0].chunk, owner, rows, heads)], weights)[0]
-        for n, owner in enumerate(owners)
-    ]
+    own = [coverage(query, [rows[k] for k in (n, owner) if k >= 0], weights)[0] for n, owner in enumerate(owners)]
     evidence: list[Evidence] = []
     label = ""
     for n, ((hit, start, end, kind), text) in enumerate(zip(spans, texts, strict=True)):
@@ -229,20 +222,13 @@ def _owners(spans: Sequence[tuple[Hit, int, int, str]], texts: Sequence[str]) ->
         if item and labels and text[0].isdigit():
             column -= 0.5  # "2. Wrapper methods": the bullets below it may stand in its own column
         depth = _HEADING if heading else column if item else _PLAIN if labels else _PROSE
-        if PP and depth == _PROSE and _begins_paragraph(hit.chunk, start):
+        if depth == _PROSE and _begins_paragraph(hit.chunk, start):
             depth = column  # a list above ends here unless this is indented further
         open_ = [(d, k) for d, k in open_ if d < depth or (heading and d == _HEADING)]
         owners.append(open_[-1][1] if open_ and not heading else -1)
         if heading or item or labels:
             open_.append((depth, n))
     return owners
-
-
-def _above(chunk: Chunk, owner: int, rows: Mapping[int, Encoded], heads: Mapping[str, Encoded]) -> list[Encoded]:
-    """What a piece stands below: its owner, or the heading of a passage that begins further down in its section."""
-    if owner >= 0:
-        return [rows[owner]]
-    return [heads[chunk.headings[-1]]] if chunk.headings and chunk.body == chunk.start and False else []
 
 
 def _column(chunk: Chunk, start: int) -> int:

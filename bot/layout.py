@@ -22,6 +22,18 @@ _TASK = re.compile(  # set to the reader, in quotation marks
     re.IGNORECASE | re.DOTALL,
 )
 _PRONOUN = re.compile(r"(?:it|this|they|these|those|that|he|she|such)\b(?!['’]?s (?:a|an|the)\b)", re.IGNORECASE)
+_ONWARD = re.compile(
+    r"(?:and|but|or|so|then|thus|therefore|hence|however|also|instead|otherwise|besides|moreover|furthermore|in addition|"
+    r"additionally|for (?:example|instance)|in (?:this|that|these|other|both|either)|later|afterwards?|next|finally|still|"
+    r"yet|as a result|consequently|similarly|likewise|on the other hand|in contrast|here|there|its|their|his|her|both|"
+    r"neither|the (?:same|other|latter|former|second|third)|another|other|others|one|some|yes|no)\b",
+    re.IGNORECASE,
+)
+_REPLY = re.compile(
+    r"(?:A\d*[:.)]\s*)?(?:yes|no|absolutely|definitely|certainly|maybe|perhaps|sure|of course|not (?:always|necessarily|"
+    r"really|yet)|it depends|that depends|usually|sometimes|rarely)\b",
+    re.IGNORECASE,
+)
 _BACKWARD = re.compile(r"\b(?:both|the (?:former|latter))[.!]?$", re.IGNORECASE)
 
 
@@ -83,13 +95,28 @@ def introduces(lead: Evidence, piece: Evidence) -> bool:
     """Whether the lead is a list item that leads to the piece, itself an item below it."""
     same = lead.chunk.chunk_id == piece.chunk.chunk_id
     same = same and not lead.text.rstrip().endswith("?")
-    return same and lead.leads and lead.item and lead.indent < piece.indent and lead.words <= 8
+    counts = number_of(lead) is not None and is_title(lead) and not lead.heading
+    leads = (lead.leads and lead.indent < piece.indent) or (counts and piece.owner == lead.place)
+    return same and leads and lead.item and lead.words <= 8
+
+
+def leans_on_before(piece: Evidence) -> bool:
+    """Whether a sentence opens with a word for, or goes on from, what stands before it."""
+    return bool(_PRONOUN.match(piece.clean) or _ONWARD.match(piece.clean) or _BACKWARD.search(piece.clean))
 
 
 def refers_to(before: Evidence, piece: Evidence) -> bool:
     """Whether the piece opens with a pronoun or ends with "both", so that it says little without the one before it."""
     same = before.chunk.chunk_id == piece.chunk.chunk_id and not before.heading and not before.leads
     return same and not piece.item and bool(_PRONOUN.match(piece.clean) or _BACKWARD.search(piece.clean))
+
+
+def asks(before: Evidence, piece: Evidence) -> bool:
+    """Whether the piece answers the question right before it: on the same line, or with a "yes" or "no"."""
+    if before.chunk is not piece.chunk or before.heading or not before.text.rstrip().endswith("?") or piece.item:
+        return False
+    between = piece.chunk.text[before.end - piece.chunk.start : piece.start - piece.chunk.start]
+    return "\n" not in between or bool(_REPLY.match(piece.clean))
 
 
 def short_list(piece: Evidence, by_place: Mapping[int, Evidence]) -> list[Evidence]:

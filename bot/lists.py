@@ -23,7 +23,7 @@ _ORDERS = re.compile(  # questions that want a list, whatever of
 )
 _PREPARES = re.compile(  # questions that want advice in a row
     r"\bhow (?:should|do|can|could|would|must|to)\b(?: [\w']+){0,2} (?:prepare|get ready|"
-    r"(?:go|move|switch|change|transition) (?:from|to|into)|transition|become|get into)\b|"
+    r"(?:go|move|switch|change|transition) (?:from|to|into)|transition|become|get (?:into|from))\b|"
     r"\b(?:study|learning|preparation) plan\b|\broadmap\b"
 )
 _ADVICE = re.compile(r"\bprepar|\btips?\b|\bplan\b|\broadmap\b|\bsteps?\b|\bstrateg|\bways to\b", re.IGNORECASE)
