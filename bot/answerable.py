@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterable, Sequence
 
 import numpy as np
 
-from bot.asked import Asked, asked, holds
+from bot.asked import Asked, asked, holds, identifiers
 from bot.evidence import Evidence
 from bot.layout import announces, surroundings
 from bot.nearness import QueryWords
@@ -34,6 +34,8 @@ _FOREIGN_FAR = 0.38  # the cosine for a word that the corpus lacks
 _VERY_FAR = 0.25  # the same for common words
 _THIN = 0.38  # mean cosine of the words of a query with those of a place
 _RARE = 0.4  # `rarity` from which a word says something by itself
+_ALMOST = 0.85  # share of the best place's coverage that further places reach in which a word may stand
+_HEADS = ("version", "date")  # kinds of things that stand in headings above what is said of them
 _FINDS = 1.0  # inverse document frequency of a name that tells passages apart: less than about a third have it
 _STRANGE_NAME = 0.6  # cosine below which a name that the corpus lacks is nobody it knows
 _BARELY = 0.1  # margin of nearness below which a strange name counts in a long question as well
@@ -129,7 +131,7 @@ class Answerability:
         strange = strange or self._missing(question, query, evidence, best, weights)
         places = covered @ weights
         if not strange and _is_claim(question):
-            strange = self._unsaid(query, covered[int(places.argmax())], weights, named)
+            strange = self._unsaid(query, covered[places >= _ALMOST * places.max()], weights, named)
             strange = strange or self._apart(question, query, evidence, named)
         wanted = asked(question)
         thin = self._thin(query, covered, named)
@@ -192,7 +194,7 @@ class Answerability:
     def _missing(
         self, question: str, query: Encoded, evidence: Sequence[Evidence], best: np.ndarray, weights: np.ndarray
     ) -> str:
-        """A year that no evidence has, or a telling word of a short query that none has or comes near to in meaning, or
+        """A year or version that no evidence has, or a telling word of a short query that none has or comes near to in meaning, or
         an empty string. Queries of more than eight content words describe more than they name; "Outline ..." asks.
         """
         near = best.max(axis=0)
@@ -200,6 +202,9 @@ class Answerability:
         for year in _YEAR.findall(question):
             if year not in texts:
                 return str(year)
+        for number in identifiers(question):
+            if not re.search(rf"(?<![\w.]){re.escape(number)}(?!\.?\w)", texts):
+                return number
         known = set(stems(texts)) | _COMPARING | _VAGUE | (set(stems(question)) - set(stems(without_request(question))))
         for word, place, rare in self._telling(query, weights):
             far = near[place] < (_FAR if self._words.known(word) else _FOREIGN_FAR)
@@ -208,11 +213,11 @@ class Answerability:
         return ""
 
     def _unsaid(self, query: Encoded, covered: np.ndarray, weights: np.ndarray, named: Collection[str]) -> str:
-        """A telling word, other than a name, that the best place does not come near to, or an empty string; `covered`
-        (query tokens,) is that place's best cosine with each token of the query.
+        """A telling word, other than a name, that none of the best places comes near to, or an empty string; `covered`
+        (places, query tokens) is each place's best cosine with each token of the query.
         """
         for word, place, rare in self._telling(query, weights):
-            far = covered[place] < (_FAR if rare >= _RARE else _VERY_FAR)
+            far = covered[:, place].max() < (_FAR if rare >= _RARE else _VERY_FAR)
             if far and not set(stems(word)) & (set(named) | _ABOUT_TEXTS):
                 return word
         return ""
@@ -295,6 +300,8 @@ class Answerability:
                 here = set(stems(" ".join(place)))
                 share = (len(named & here) + 0.5 * len(named & set(stems(piece.chunk.text)) - here)) / len(named)
             near = float(covered[n])
+            if piece.heading and kind.kind in _HEADS:  # it heads all that its passage says
+                near = max(float(covered[k]) for k, e in enumerate(evidence) if e.chunk is piece.chunk)
             if kind.kind == "count":  # "4-5 rounds" meets "how many rounds" already
                 near = 0.5 + 0.5 * near if near else 0.0
             score = max(score, near * (0.5 + 0.5 * share))

@@ -243,6 +243,22 @@ def aspects(question: str) -> list[Aspect]:
     ]
 
 
+_IDENTIFIER = re.compile(
+    r"\b(?:version|release|code|error|clause|article|paragraph|rule|model|appendix|line|gate|platform|room|form)s? "
+    r"(?:no\.? |number |#)?(?P<of>\d[\d.]*\d|\d)(?![\w%]|\.\d)|"
+    r"(?<![\w.])v?(?P<version>\d+\.\d+\.\d+(?:\.\d+)*)(?!\.?\w)|"
+    r"\b(?!(?:of|than|by|at|is|to|about|over|under|from|a|an|the|with|and|or|in|on|for|only|below|above|was|are|near|only|"
+    r"rate|score|value|probability|accuracy|precision|recall|threshold|loss)\b)[A-Za-z][\w-]{2,} "
+    r"(?P<release>\d+\.\d+)(?=[?!,;]|\.?$)",
+    re.IGNORECASE,
+)
+
+
+def identifiers(question: str) -> list[str]:
+    """The numbers by which a question names something: of a version ("3.2.0", "Python 3.12?"), a code, a clause."""
+    return [next(filter(None, match.groups())) for match in _IDENTIFIER.finditer(fold(question))]
+
+
 @dataclass(frozen=True, slots=True)
 class Asked:
     """`kind` of thing asked for, and what it is of: the unit, the counted noun, the number of a label."""

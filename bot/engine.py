@@ -135,6 +135,8 @@ class ExtractiveEngine:
         chosen = with_its_section(completed(chosen, evidence, max_words), term, evidence, max_words)
         chosen = with_contents(chosen, evidence, max_words)
         chosen = best_first(chosen, by_place)
+        if kinds and chosen and not fitting & {e.place for e in chosen}:
+            chosen = [*(e for e in evidence if e.heading and e.chunk is chosen[0].chunk and e.place in fitting), *chosen]
         for n, piece in enumerate(chosen):
             if piece.place in told:
                 continue

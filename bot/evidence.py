@@ -44,8 +44,10 @@ _ANNOUNCEMENT = re.compile(  # says only what the text is going to say
 _HEADING, _PLAIN, _PROSE = -2, -1, 1_000_000  # depths beside those of list items, which are columns
 _TITLE = 6  # words of a title at most
 _FAVOUR = 0.04  # added to the score of evidence about whom the question names
+_HEADED = 0.2  # the same below a heading with the number by which the question names something
 CELL_GAP = "\u2003"
 _LINE_START = re.compile(r"\n([ \t]*)(?=\S)")
+_HASHES = re.compile(r"^#{1,6} (?=\S)")
 _ARROW = re.compile(r"(?:→|⇒|->|=>|-->)\s")
 _MARKER = re.compile(r"(?:[•✔✓◦▪*\-–]|\(?\d{1,3}[.)])\s+")
 
@@ -79,7 +81,7 @@ class Evidence:
         """The text on one line, without its list marker; the cells of a table's row stand an em space apart."""
         if self.row:
             return CELL_GAP.join(map(squeeze, row_cells(self.text)))
-        text = squeeze(self.text)
+        text = _HASHES.sub("", squeeze(self.text))
         return text[m.end() :] if (m := _MARKER.match(text)) else text
 
     @property
@@ -155,14 +157,19 @@ def gather(
     return evidence
 
 
-def favoured(evidence: Sequence[Evidence], names: Sequence[str]) -> list[Evidence]:
-    """The evidence, that of passages which have all of the names in their title, headings or text a little ahead."""
+def favoured(evidence: Sequence[Evidence], names: Sequence[str], numbers: Sequence[str] = ()) -> list[Evidence]:
+    """The evidence, that of passages which have all of the names in their title, headings or text a little ahead, and
+    that of passages whose headings have all of the numbers by which something is named ("3.2.0").
+    """
     wanted = set(stems(" ".join(names)))
-    if not wanted:
-        return list(evidence)
     chunks = {e.chunk.chunk_id: e.chunk for e in evidence}
-    having = {i for i, c in chunks.items() if wanted <= set(stems(f"{c.article} {c.section} {c.text}"))}
-    return [replace(e, score=e.score + _FAVOUR) if e.chunk.chunk_id in having else e for e in evidence]
+    having = {i for i, c in chunks.items() if wanted and wanted <= set(stems(f"{c.article} {c.section} {c.text}"))}
+    forms = [re.compile(rf"(?<![\w.]){re.escape(number)}(?!\.?\w)") for number in numbers]
+    headed = {i for i, c in chunks.items() if forms and all(f.search(f"{c.article} {c.section}") for f in forms)}
+    return [
+        replace(e, score=e.score + _FAVOUR * (e.chunk.chunk_id in having) + _HEADED * (e.chunk.chunk_id in headed))
+        for e in evidence
+    ]
 
 
 def _spans(chunk: Chunk) -> list[tuple[int, int, str]]:

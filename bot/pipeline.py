@@ -15,6 +15,7 @@ from pathlib import Path
 
 from bot import prompts
 from bot.answerable import ANSWERS, Answerability
+from bot.asked import identifiers
 from bot.compare import Part, compared, titles_by_name
 from bot.disagreement import disagreement
 from bot.engine import Draft, Engine, ExtractiveEngine
@@ -264,7 +265,7 @@ class Pipeline:
         rest = [hit for part, found in compared_hits for hit in self._rest(part.question, found)]
         passages = [*hits, *(rest if parts else self._rest(asking, hits))]
         evidence = gather(retrieval, passages, self._encoder, self.retriever.index.tokens, self.config.evidence)
-        evidence = favoured(evidence, named)
+        evidence = favoured(evidence, named, identifiers(asking))
         held = self._answerability.score(asking, query, evidence, near - self.config.min_near)
         if alone is not None and alone.encoded is not None:
             held = min(held, self._answerability.score_words(asking, alone.encoded, evidence))
