@@ -16,7 +16,7 @@ import numpy as np
 
 from bot.asked import Asked, asked, holds, identifiers
 from bot.evidence import Evidence
-from bot.layout import announces, surroundings
+from bot.layout import announces, is_title, lineage, surroundings
 from bot.nearness import QueryWords
 from bot.words import rarity
 from index.encode import Encoded
@@ -34,7 +34,8 @@ _FOREIGN_FAR = 0.38  # the cosine for a word that the corpus lacks
 _VERY_FAR = 0.25  # the same for common words
 _THIN = 0.38  # mean cosine of the words of a query with those of a place
 _RARE = 0.4  # `rarity` from which a word says something by itself
-_ALMOST = 0.85  # share of the best place's coverage that further places reach in which a word may stand
+_ALMOST = 0.85  # share of the best place's coverage that places reach where a word of a claim may stand as well
+_COMPOUND = re.compile(r"\b\w+(?:-\w+)+")  # "take-home" says nothing of a home
 _HEADS = ("version", "date")  # kinds of things that stand in headings above what is said of them
 _FINDS = 1.0  # inverse document frequency of a name that tells passages apart: less than about a third have it
 _STRANGE_NAME = 0.6  # cosine below which a name that the corpus lacks is nobody it knows
@@ -62,6 +63,7 @@ _YEAR = re.compile(
     r"((?:19|20)\d\d)\b(?! [a-z]+s\b)"
 )
 _VAGUE = frozenset(stems("thing stuff way stand"))
+_CAME = frozenset(stems("version release introduce add fix change appear launch publish edition"))
 _COMPARING = frozenset(stems("difference differ different compare comparison versus vs better similar"))
 _WORD = re.compile(r"[^\W\d_][\w'’-]*")
 _CAPITALS = re.compile(r"\b[A-Z]{3,}\b")
@@ -131,7 +133,9 @@ class Answerability:
         strange = strange or self._missing(question, query, evidence, best, weights)
         places = covered @ weights
         if not strange and _is_claim(question):
-            strange = self._unsaid(query, covered[places >= _ALMOST * places.max()], weights, named)
+            good = [e for e, near in zip(evidence, places, strict=True) if near >= _ALMOST * places.max()]
+            said = set(stems(" ".join(_COMPOUND.sub(" ", fold(e.text)) for e in good)))
+            strange = self._unsaid(query, covered[int(places.argmax())], weights, said | named)
             strange = strange or self._apart(question, query, evidence, named)
         wanted = asked(question)
         thin = self._thin(query, covered, named)
@@ -194,8 +198,9 @@ class Answerability:
     def _missing(
         self, question: str, query: Encoded, evidence: Sequence[Evidence], best: np.ndarray, weights: np.ndarray
     ) -> str:
-        """A year or version that no evidence has, or a telling word of a short query that none has or comes near to in meaning, or
-        an empty string. Queries of more than eight content words describe more than they name; "Outline ..." asks.
+        """A year or version that no evidence has, or a telling word of a short query that none has or comes near to in
+        meaning, or an empty string. Queries of more than eight content words describe more than they name; "Outline
+        ..." asks.
         """
         near = best.max(axis=0)
         texts = " ".join({f"{e.chunk.article} {e.chunk.section} {e.chunk.text}" for e in evidence})
@@ -206,19 +211,21 @@ class Answerability:
             if not re.search(rf"(?<![\w.]){re.escape(number)}(?!\.?\w)", texts):
                 return number
         known = set(stems(texts)) | _COMPARING | _VAGUE | (set(stems(question)) - set(stems(without_request(question))))
+        if any(kind.kind in _HEADS for kind in asked(question)):
+            known |= _CAME
         for word, place, rare in self._telling(query, weights):
             far = near[place] < (_FAR if self._words.known(word) else _FOREIGN_FAR)
             if far and rare >= _RARE and not set(stems(word)) & (known | _ABOUT_TEXTS):
                 return word
         return ""
 
-    def _unsaid(self, query: Encoded, covered: np.ndarray, weights: np.ndarray, named: Collection[str]) -> str:
-        """A telling word, other than a name, that none of the best places comes near to, or an empty string; `covered`
-        (places, query tokens) is each place's best cosine with each token of the query.
+    def _unsaid(self, query: Encoded, covered: np.ndarray, weights: np.ndarray, known: Collection[str]) -> str:
+        """A telling word, other than those `known`, that the best place does not come near to, or an empty string;
+        `covered` (query tokens,) is that place's best cosine with each token of the query.
         """
         for word, place, rare in self._telling(query, weights):
-            far = covered[:, place].max() < (_FAR if rare >= _RARE else _VERY_FAR)
-            if far and not set(stems(word)) & (set(named) | _ABOUT_TEXTS):
+            far = covered[place] < (_FAR if rare >= _RARE else _VERY_FAR)
+            if far and not set(stems(word)) & (set(known) | _ABOUT_TEXTS):
                 return word
         return ""
 
@@ -284,6 +291,7 @@ class Answerability:
         named: set[str],
     ) -> float:
         score = 0.0
+        by_place = {e.place: e for e in evidence}
         for n, piece in enumerate(evidence):
             if kind.kind == "label" and announces(evidence, n):
                 continue
@@ -300,8 +308,8 @@ class Answerability:
                 here = set(stems(" ".join(place)))
                 share = (len(named & here) + 0.5 * len(named & set(stems(piece.chunk.text)) - here)) / len(named)
             near = float(covered[n])
-            if piece.heading and kind.kind in _HEADS:  # it heads all that its passage says
-                near = max(float(covered[k]) for k, e in enumerate(evidence) if e.chunk is piece.chunk)
+            if kind.kind in _HEADS and (piece.heading or is_title(piece)):  # it heads what stands below it
+                near = max(float(covered[k]) for k, e in enumerate(evidence) if piece in lineage(e, by_place))
             if kind.kind == "count":  # "4-5 rounds" meets "how many rounds" already
                 near = 0.5 + 0.5 * near if near else 0.0
             score = max(score, near * (0.5 + 0.5 * share))

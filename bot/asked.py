@@ -161,8 +161,8 @@ _ASKS = {kind: re.compile(form) for kind, (form, _held) in _KINDS.items()}
 # Weaker than a kind: a text may tell it in words of its own.
 _ASPECTS: dict[str, tuple[str, str, str]] = {
     "drawback": (
-        r"\b(?:drawbacks?|disadvantages?|downsides?|cons|limits of|limitations?|weakness(?:es)?|shortcomings?|trade-?offs|"
-        r"risks?|dangers?|challenges?|constraints?|problems with|bad idea|(?:not|n't) work|"
+        r"\b(?:drawbacks?|disadvantages?|downsides?|cons|limits of|limitations?|weakness(?:es)?|shortcomings?|"
+        r"trade-?offs|risks?|dangers?|challenges?|constraints?|problems with|bad idea|(?:not|n't) work|"
         r"when not|(?:should(?:n't| not)|do(?:n't| not)|not to) use)\b|"
         r"\bwhy (?:is|are)\b.*\b(?:hard|difficult|tricky|challenging|tough)\b",
         r"challenges?|cons|constraints?|limit(?:s|ations?)|drawbacks?|disadvantages?|downsides?|weakness(?:es)?|pitfalls?|"
@@ -178,21 +178,22 @@ _ASPECTS: dict[str, tuple[str, str, str]] = {
         r"boost\w*|better|easier|simpler?",
     ),
     "mistake": (
-        r"\b(?:mistakes?|pitfalls?|(?:should(?:n't| not)|do(?:n't| not)|not to) (?:do|say|ask)|avoid (?:doing|saying|in))\b",
+        r"\b(?:mistakes?|pitfalls?|(?:should(?:n't| not)|do(?:n't| not)|not to) (?:do|say|ask)|"
+        r"avoid (?:doing|saying|in))\b",
         r"mistakes?|pitfalls?|avoid|don'ts|errors?",
         r"avoid\w*|mistakes?|never|don't|without|not|instead of|too",
     ),
     "use": (
-        r"\bwhen (?:should|do|does|would|can|is|are|to)\b.*\b(?:use|used|choose|chosen|pick|prefer\w*|apply|good|better|best|"
-        r"useful|appropriate|make sense)\b|\bwhat\b.*\b(?:used|good|useful|suited) for\b",
+        r"\bwhen (?:should|do|does|would|can|is|are|to)\b.*\b(?:use|used|choose|chosen|pick|prefer\w*|apply|good|"
+        r"better|best|useful|appropriate|make sense)\b|\bwhat\b.*\b(?:used|good|useful|suited) for\b",
         r"when to use(?: it)?|use cases?|applications?|uses|best for|ideal for|context",
         r"when|whenever|useful|ideal|suit\w*|prefer\w*|choose|works? well|used? (?:for|in|to)|good for",
     ),
     "reason": (
         r"^(?:(?:and|but|so),? )?why\b|\breasons?\b|\bhow come\b|\bwhat(?:'s| is| was) the point\b",
         r"reasons?|motivation|purpose",
-        r"because|since|so|due to|owing|avoid\w*|prevent\w*|ensur\w+|allow\w*|help\w*|in order|makes?|means?|critical\w*|"
-        r"crucial\w*|important|therefore|thus|caus\w+|lead\w*|reduc\w+",
+        r"because|since|so|due to|owing|avoid\w*|prevent\w*|ensur\w+|allow\w*|help\w*|in order|makes?|means?|"
+        r"critical\w*|crucial\w*|important|therefore|thus|caus\w+|lead\w*|reduc\w+",
     ),
     "measure": (
         r"\bmetrics?\b|\bmeasure\b|\bhow (?:do|can|should|would|is|are|to)\b.*\b(?:measured?|evaluated?|assess\w*|"
@@ -219,7 +220,7 @@ class Aspect:
     opposite: re.Pattern[str] | None
 
     def fit(self, text: str, labels: Sequence[str]) -> float:
-        """1 where a label says that it is told here, -1 where one says the opposite, 0.25 where words of the text do."""
+        """1 where a label says that it is told here, -1 where one says the opposite, 0.25 where the text's words do."""
         for label in labels:
             if len(label.split()) <= _MOST_LABEL:
                 if self.labels.search(label):

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from bot.evidence import Evidence
-from bot.layout import asks, count_of, introduces, is_title, leans_on_before, number_of, refers_to, short_list
+from bot.layout import asks, count_of, introduces, is_title, leans_on_before, lineage, number_of, refers_to, short_list
 from bot.lists import Listing
 from index.lexical import stems
 from ingest.tables import row_cells
@@ -38,7 +38,10 @@ def choose(evidence: Sequence[Evidence], max_words: int) -> list[Evidence]:
     chosen: list[Evidence] = []
     seen: list[set[str]] = []
     words = 0
-    if ranked and ranked[0].score - max((e.score for e in ranked if e.chunk is not ranked[0].chunk), default=0) > _AHEAD:
+    if (
+        ranked
+        and ranked[0].score - max((e.score for e in ranked if e.chunk is not ranked[0].chunk), default=0) > _AHEAD
+    ):
         ranked = [e for e in ranked if e.chunk is ranked[0].chunk]
     for piece in [*ranked, *further]:
         if piece.score < _FOCUS * ranked[0].score and words > _LITTLE * max_words:
@@ -252,7 +255,7 @@ def beside_the_named(question: str, evidence: Sequence[Evidence]) -> set[int]:
     for group in members.values():
         named = {e.place for e in group if _is_named(e, asking)}
         others |= {e.place for e in group} - named if named else set()
-    return {e.place for e in evidence if others & set(_lineage(e, by_place))} if others else set()
+    return {e.place for e in evidence if others & {a.place for a in lineage(e, by_place)}} if others else set()
 
 
 def _is_named(piece: Evidence, asking: Collection[str]) -> bool:
@@ -261,14 +264,6 @@ def _is_named(piece: Evidence, asking: Collection[str]) -> bool:
     """
     bags = [set(stems(form)) for form in _FORMS.split(piece.clean)]
     return any(bag and bag <= set(asking) for bag in bags)
-
-
-def _lineage(piece: Evidence, by_place: Mapping[int, Evidence]) -> Iterator[int]:
-    """The places of a piece and of all that it stands below."""
-    at: Evidence | None = piece
-    while at:
-        yield at.place
-        at = by_place.get(at.owner)
 
 
 def only_repeats(piece: Evidence, asking: Collection[str]) -> bool:

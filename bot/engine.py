@@ -30,7 +30,7 @@ from bot.choice import (
 )
 from bot.compare import Part
 from bot.evidence import Evidence
-from bot.layout import is_title, items_below, number_of
+from bot.layout import is_title, items_below, lineage, number_of
 from bot.lists import Listing, differences, find_list, term_asked
 from index.lexical import stems
 from ingest.errors import PinciteError
@@ -45,8 +45,7 @@ _ABOUT_ASIDES = re.compile(
     r"\b(?:asked?|asks|interviewers?|tips?|webinar|register|sign up|help|guide|blog|article|post)\b", re.IGNORECASE
 )
 _FITTING = 0.12  # added to the score of evidence that holds the kind of thing asked for
-import os
-_TELLING = float(os.environ.get("TELL", "0.12"))
+_TELLING = 0.12  # the same for what stands below a label that names the aspect asked about, less for mere words of it
 _FACT = 50  # words of an answer whose best evidence holds the kind of thing asked for
 _PART_LIST = 130  # words of a list that answers one part of a comparison
 _ANNOUNCES = 8  # words of the items of a list that only announces what stands below them
@@ -136,7 +135,8 @@ class ExtractiveEngine:
         chosen = with_contents(chosen, evidence, max_words)
         chosen = best_first(chosen, by_place)
         if kinds and chosen and not fitting & {e.place for e in chosen}:
-            chosen = [*(e for e in evidence if e.heading and e.chunk is chosen[0].chunk and e.place in fitting), *chosen]
+            above = [e for e in lineage(chosen[0], by_place) if e.place in fitting]
+            chosen = [*above[:1], *(e for e in chosen if e not in above[:1])]
         for n, piece in enumerate(chosen):
             if piece.place in told:
                 continue
@@ -155,13 +155,10 @@ class ExtractiveEngine:
 
 
 def _aspect_fit(piece: Evidence, by_place: Mapping[int, Evidence], wanted: Sequence[Aspect]) -> float:
-    """How far a piece tells what the question asks of its subject, -1 to 1: by the labels it stands below, or its own."""
+    """How far a piece tells what the question asks of its subject, -1 to 1: by its labels, those above it too."""
     own, colon, rest = fold(piece.clean).partition(": ")
     labels = [own] if (colon and rest) or piece.leads or is_title(piece) else []
-    owner = by_place.get(piece.owner)
-    while owner:
-        labels.append(fold(owner.clean).partition(": ")[0])
-        owner = by_place.get(owner.owner)
+    labels += [fold(above.clean).partition(": ")[0] for above in lineage(piece, by_place) if above is not piece]
     return max((aspect.fit(fold(piece.text), labels) for aspect in wanted), key=abs)
 
 

@@ -117,7 +117,10 @@ def gather(
     texts = [hit.chunk.text[start - hit.chunk.start : end - hit.chunk.start] for hit, start, end, _kind in spans]
     rows = dict(encoder.encode_passages([squeeze(t) for t in texts], 256))
     owners = _owners(spans, texts)
-    own = [coverage(query, [rows[k] for k in (n, owner) if k >= 0], weights)[0] for n, owner in enumerate(owners)]
+    said = [
+        (n, owner) if owner >= 0 and spans[n][2] > spans[n][0].chunk.body else (n,) for n, owner in enumerate(owners)
+    ]
+    own = [coverage(query, [rows[k] for k in places], weights)[0] for places in said]
     evidence: list[Evidence] = []
     label = ""
     for n, ((hit, start, end, kind), text) in enumerate(zip(spans, texts, strict=True)):
@@ -229,10 +232,12 @@ def _owners(spans: Sequence[tuple[Hit, int, int, str]], texts: Sequence[str]) ->
         if item and labels and text[0].isdigit():
             column -= 0.5  # "2. Wrapper methods": the bullets below it may stand in its own column
         depth = _HEADING if heading else column if item else _PLAIN if labels else _PROSE
+        if not heading and (hashes := _HASHES.match(text)):
+            depth = _HEADING + len(hashes.group()) / 10  # "## 4.0.0" above "### New"
         if depth == _PROSE and _begins_paragraph(hit.chunk, start):
             depth = column  # a list above ends here unless this is indented further
         open_ = [(d, k) for d, k in open_ if d < depth or (heading and d == _HEADING)]
-        owners.append(open_[-1][1] if open_ and not heading else -1)
+        owners.append(open_[-1][1] if open_ else -1)
         if heading or item or labels:
             open_.append((depth, n))
     return owners

@@ -23,15 +23,15 @@ _TASK = re.compile(  # set to the reader, in quotation marks
 )
 _PRONOUN = re.compile(r"(?:it|this|they|these|those|that|he|she|such)\b(?!['’]?s (?:a|an|the)\b)", re.IGNORECASE)
 _ONWARD = re.compile(
-    r"(?:and|but|or|so|then|thus|therefore|hence|however|also|instead|otherwise|besides|moreover|furthermore|in addition|"
-    r"additionally|for (?:example|instance)|in (?:this|that|these|other|both|either)|later|afterwards?|next|finally|still|"
-    r"yet|as a result|consequently|similarly|likewise|on the other hand|in contrast|here|there|its|their|his|her|both|"
-    r"neither|the (?:same|other|latter|former|second|third)|another|other|others|one|some|yes|no)\b",
+    r"(?:and|but|or|so|then|thus|therefore|hence|however|also|instead|otherwise|besides|moreover|furthermore|"
+    r"in addition|additionally|for (?:example|instance)|in (?:this|that|these|other|both|either)|later|afterwards?|"
+    r"next|finally|still|yet|as a result|consequently|similarly|likewise|on the other hand|in contrast|here|there|its|"
+    r"their|his|her|both|neither|the (?:same|other|latter|former|second|third)|another|other|others|one|some|yes|no)\b",
     re.IGNORECASE,
 )
 _REPLY = re.compile(
-    r"(?:A\d*[:.)]\s*)?(?:yes|no|absolutely|definitely|certainly|maybe|perhaps|sure|of course|not (?:always|necessarily|"
-    r"really|yet)|it depends|that depends|usually|sometimes|rarely)\b",
+    r"(?:A\d*[:.)]\s*)?(?:yes|no|absolutely|definitely|certainly|maybe|perhaps|sure|of course|not (?:always|"
+    r"necessarily|really|yet)|it depends|that depends|usually|sometimes|rarely)\b",
     re.IGNORECASE,
 )
 _BACKWARD = re.compile(r"\b(?:both|the (?:former|latter))[.!]?$", re.IGNORECASE)
@@ -89,6 +89,14 @@ def surroundings(evidence: Sequence[Evidence], n: int) -> list[int]:
             near.append(k)
             break
     return near
+
+
+def lineage(piece: Evidence, by_place: Mapping[int, Evidence]) -> Iterator[Evidence]:
+    """The piece and all that it stands below, innermost first."""
+    at: Evidence | None = piece
+    while at:
+        yield at
+        at = by_place.get(at.owner)
 
 
 def introduces(lead: Evidence, piece: Evidence) -> bool:

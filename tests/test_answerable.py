@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bot import prompts
-from bot.asked import Asked, asked, holds
+from bot.asked import Asked, asked, holds, identifiers
 from bot.engine import ExtractiveEngine
 from bot.lists import wants_list, wants_questions
 from bot.pipeline import Pipeline
@@ -144,6 +144,85 @@ SPEECH = """Overseas, Ukraine is at risk. It can stop the invasion if we stand w
 I built a coalition of more than a dozen countries to defend shipping and the freedom of navigation in the Red Sea, and
 ordered strikes to degrade the capability of those who attack it.
 """
+
+
+TOOL = """# The zupf backup tool
+
+## Exit codes
+
+| Code | Meaning |
+|------|---------|
+| 0 | success |
+| 1 | fatal error, no snapshot written |
+| 3 | snapshot written, but some files could not be read |
+
+## Ways to store snapshots
+
+1. Local disk
+
+- Pros: Fast and without any cost.
+- Cons: Lost together with the house in a fire.
+
+2. Cloud storage
+
+- Pros: Far away from your house.
+- Cons: Restoring a snapshot takes days.
+
+## Compression
+
+Compression makes snapshots smaller. It has been part of zupf for years.
+
+### Benefits of compression
+
+- Less room: Snapshots take half the space.
+
+### Limitations
+
+- Photographs: Pictures are compressed already, so nothing is gained.
+
+## Questions
+
+- Will I lose my snapshots when I move? No, they are found by their name.
+- Does the price rise next year? Yes, by two euros.
+
+## Travelling
+
+Snapshots can be made on the road:
+
+1. Plug the disk in.
+2. Call zupf with the name of the disk.
+
+The night shift may make snapshots on the train, unless the battery is below ten percent.
+"""
+NEWS = """# Releases of zupf
+
+## 4.1.0 (14 January 2026)
+
+### Changed
+
+- The command backup is called save now.
+
+## 4.0.0 (20 June 2025)
+
+### New
+
+- Recovery keys: a second key opens the repository.
+
+## 3.9.2 (2 May 2024)
+
+### Fixed
+
+- Times are shown in your own time zone.
+"""
+
+
+@pytest.fixture(scope="module")
+def zupf(tmp_path_factory: pytest.TempPathFactory, encoder: SentenceEncoder) -> Pipeline:
+    root = tmp_path_factory.mktemp("zupf")
+    for name, text in (("tool.md", TOOL), ("news.md", NEWS), ("bakery.md", BAKERY), ("mill.md", MILL)):
+        (root / name).write_text(text, encoding="utf-8")
+    build_index([root], root / "index", encoder=encoder)
+    return Pipeline(Retriever(open_index(root / "index"), encoder))
 
 
 @pytest.fixture(scope="module")
@@ -518,3 +597,66 @@ def test_rows_of_a_table_between_pipes_are_quoted_below_its_head(
 def test_what_follows_an_arrow_belongs_to_what_stands_before_it(house: Pipeline) -> None:
     answer = house.ask("there is water in the cellar", ExtractiveEngine()).answer
     assert "“Water in the cellar?” → Switch on the pump. [" in answer
+
+
+# --- what is asked of a subject, and by which name ------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("question", "first", "absent"),
+    [
+        ("what are the downsides of compression?", "Limitations", "half the space"),
+        ("what are the advantages of compression?", "Less room", "Pictures"),
+        ("drawbacks of cloud storage", "Restoring a snapshot takes days", "in a fire"),
+        ("cons of the local disk", "in a fire", "takes days"),
+    ],
+)
+def test_the_side_of_a_subject_that_is_asked_about_is_told_first(
+    zupf: Pipeline, question: str, first: str, absent: str
+) -> None:
+    answer = zupf.ask(question, ExtractiveEngine())
+    assert first in answer.answer[:120] and absent not in answer.answer[:120]
+    if "storage" in question or "disk" in question:
+        assert absent not in answer.answer
+
+
+def test_an_answer_stands_with_the_question_it_answers(zupf: Pipeline) -> None:
+    moved = zupf.ask("what happens to my snapshots when I move?", ExtractiveEngine()).answer
+    assert "Will I lose my snapshots when I move? No, they are found by their name." in moved
+
+
+@pytest.mark.parametrize(
+    ("question", "said"),
+    [
+        ("Which version introduced recovery keys?", "4.0.0 (20 June 2025)"),
+        ("When was zupf 4.0.0 released?", "4.0.0 (20 June 2025)"),
+        ("What changed in zupf 3.9.2?", "Times are shown in your own time zone."),
+        ("what does exit code 3 mean", "3\u2003snapshot written, but some files could not be read"),
+    ],
+)
+def test_what_stands_in_a_heading_or_is_named_by_a_number(zupf: Pipeline, question: str, said: str) -> None:
+    answer = zupf.ask(question, ExtractiveEngine())
+    assert said in answer.answer and "#" not in answer.answer
+    assert "The command backup" not in answer.answer[:120]
+
+
+@pytest.mark.parametrize("question", ["what does exit code 7 mean", "What changed in zupf 3.3?", "is 5.0.1 out yet?"])
+def test_a_number_that_names_nothing_in_the_corpus_is_refused(zupf: Pipeline, question: str) -> None:
+    assert zupf.ask(question, ExtractiveEngine()).refused
+
+
+def test_numbers_that_measure_name_nothing() -> None:
+    assert identifiers("What changed in zupf 3.3?") == ["3.3"] and identifiers("error 404") == ["404"]
+    assert identifiers("Is 4.1.0 out, and what is exit code 3?") == ["4.1.0", "3"]
+    for question in (
+        "Is 0.5 a good rate?",
+        "a dropout rate of 0.5?",
+        "May I carry 3 bags?",
+        "Does it cost 2.50 euros?",
+    ):
+        assert not identifiers(question), question
+
+
+def test_a_paragraph_below_a_list_is_not_told_for_its_last_item(zupf: Pipeline) -> None:
+    answer = zupf.ask("how do I make a snapshot on the train?", ExtractiveEngine()).answer
+    assert answer.startswith("The night shift may make snapshots on the train, unless the battery")
