@@ -113,13 +113,19 @@ class ExtractiveEngine:
             yield from _quote_list(listing, evidence, max_words)
             told |= {e.place for e in [*listing.items, *filter(None, [listing.label])]}
             max_words -= sum(by_place[place].words for place in told)
-        kinds, asking = asked(question), set(stems(question))
+        yield from _quoted(self._chosen(question, evidence, told, term, max_words), evidence, told)
+
+    def _chosen(
+        self, question: str, evidence: Sequence[Evidence], told: Collection[int], term: Sequence[str], max_words: int
+    ) -> list[Evidence]:
+        """What is quoted beside what is `told`, in order."""
+        by_place = {e.place: e for e in evidence}
+        kinds, asking, wanted = asked(question), set(stems(question)), aspects(question)
         fitting = {e.place for e in evidence if any(holds(e.clean, kind) for kind in kinds)}
-        told_of = {e.place: _aspect_fit(e, by_place, wanted) for e in evidence} if (wanted := aspects(question)) else {}
         beside = beside_the_named(question, evidence)
         whole = bool(_ABOUT_ASIDES.search(question))
         pool = [
-            replace(e, score=e.score + _FITTING * (e.place in fitting) + _TELLING * told_of.get(e.place, 0.0))
+            replace(e, score=e.score + _FITTING * (e.place in fitting) + _TELLING * _aspect_fit(e, by_place, wanted))
             for e in evidence
             if (whole or not e.aside or e.place in fitting)
             and e.place not in told
@@ -132,26 +138,31 @@ class ExtractiveEngine:
             max_words = min(max_words, _FACT)
         chosen = balanced(choose(pool, max_words), question, pool, max_words)
         chosen = with_its_section(completed(chosen, evidence, max_words), term, evidence, max_words)
-        chosen = with_contents(chosen, evidence, max_words)
-        chosen = best_first(chosen, by_place)
-        if kinds and chosen and not fitting & {e.place for e in chosen}:
-            above = [e for e in lineage(chosen[0], by_place) if e.place in fitting]
-            chosen = [*above[:1], *(e for e in chosen if e not in above[:1])]
-        for n, piece in enumerate(chosen):
-            if piece.place in told:
-                continue
-            below = list(items_below(piece, chosen[n + 1 :])) if piece.item and piece.leads else []
-            lead = lead_of(piece, by_place)
-            owner = by_place.get(piece.owner)
-            shared = owner is not None and owner.item and sum(e.owner == piece.owner for e in chosen) > 1
-            if lead and lead is owner and lead.place not in told and (shared or not lead.leads):
-                yield _quote([lead], 1)
-                told.add(lead.place)
-            joined = lead and lead.place not in told
-            deeper = owner is not None and owner.item and owner.place in told
-            yield _quote([lead, piece] if lead and joined else [piece], 2 if deeper and piece.item else 0)
-            yield from (_quote([part], 2) for part in below)
-            told |= {piece.place, *(part.place for part in below)} | ({lead.place} if lead and joined else set())
+        chosen = best_first(with_contents(chosen, evidence, max_words), by_place)
+        if chosen and not fitting & {e.place for e in chosen}:  # a heading may hold what is asked for
+            above = [e for e in lineage(chosen[0], by_place) if e.place in fitting][:1]
+            chosen = [*above, *chosen]
+        return chosen
+
+
+def _quoted(chosen: Sequence[Evidence], evidence: Sequence[Evidence], told: set[int]) -> Iterator[Draft]:
+    """The chosen pieces as drafts, each once, with what they lead to and what they say little without."""
+    by_place = {e.place: e for e in evidence}
+    for n, piece in enumerate(chosen):
+        if piece.place in told:
+            continue
+        below = list(items_below(piece, chosen[n + 1 :])) if piece.item and piece.leads else []
+        lead = lead_of(piece, by_place)
+        owner = by_place.get(piece.owner)
+        shared = owner is not None and owner.item and sum(e.owner == piece.owner for e in chosen) > 1
+        if lead and lead is owner and lead.place not in told and (shared or not lead.leads):
+            yield _quote([lead], 1)
+            told.add(lead.place)
+        joined = lead and lead.place not in told
+        deeper = owner is not None and owner.item and owner.place in told
+        yield _quote([lead, piece] if lead and joined else [piece], 2 if deeper and piece.item else 0)
+        yield from (_quote([part], 2) for part in below)
+        told |= {piece.place, *(part.place for part in below)} | ({lead.place} if lead and joined else set())
 
 
 def _aspect_fit(piece: Evidence, by_place: Mapping[int, Evidence], wanted: Sequence[Aspect]) -> float:
@@ -159,7 +170,7 @@ def _aspect_fit(piece: Evidence, by_place: Mapping[int, Evidence], wanted: Seque
     own, colon, rest = fold(piece.clean).partition(": ")
     labels = [own] if (colon and rest) or piece.leads or is_title(piece) else []
     labels += [fold(above.clean).partition(": ")[0] for above in lineage(piece, by_place) if above is not piece]
-    return max((aspect.fit(fold(piece.text), labels) for aspect in wanted), key=abs)
+    return max((aspect.fit(fold(piece.text), labels) for aspect in wanted), key=abs, default=0.0)
 
 
 def _named(drafts: Iterator[Draft], part: Part, evidence: Sequence[Evidence]) -> Iterator[Draft]:
