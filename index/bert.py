@@ -55,6 +55,8 @@ class BertEncoder:
             name.removeprefix("bert."): w.to(self.device, dtype) for name, w in weights.items() if w.is_floating_point()
         }
         fast = self.device == "cpu" and torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+        if fast and dtype == torch.bfloat16:  # without AVX-512 oneDNN cannot arrange such matrices
+            fast = torch.ops.mkldnn._is_mkldnn_bf16_supported()
         self._packed = self._pack() if fast else {}
 
     def encode_query(self, text: str) -> Encoded:
