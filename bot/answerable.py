@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterable, Sequence
 
 import numpy as np
 
-from bot.asked import Asked, asked, holds, identifiers
+from bot.asked import Asked, asked, has_number, holds, identifiers
 from bot.evidence import Evidence
 from bot.layout import announces, is_title, lineage, surroundings
 from bot.nearness import QueryWords
@@ -208,7 +208,7 @@ class Answerability:
             if year not in texts:
                 return str(year)
         for number in identifiers(question):
-            if not re.search(rf"(?<![\w.]){re.escape(number)}(?!\.?\w)", texts):
+            if not has_number(texts, number):
                 return number
         known = set(stems(texts)) | _COMPARING | _VAGUE | (set(stems(question)) - set(stems(without_request(question))))
         if any(kind.kind in _HEADS for kind in asked(question)):

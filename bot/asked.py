@@ -260,6 +260,11 @@ def identifiers(question: str) -> list[str]:
     return [next(filter(None, match.groups())) for match in _IDENTIFIER.finditer(fold(question))]
 
 
+def has_number(text: str, number: str) -> bool:
+    """Whether the number stands in the text by itself and not as part of another."""
+    return re.search(rf"(?<![\w.]){re.escape(number)}(?!\.?\w)", text) is not None
+
+
 @dataclass(frozen=True, slots=True)
 class Asked:
     """`kind` of thing asked for, and what it is of: the unit, the counted noun, the number of a label."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from bot.asked import has_number
 from index.encode import Encoded, Encoder
 from index.late import TokenStore
 from index.lexical import stems
@@ -167,8 +168,9 @@ def favoured(evidence: Sequence[Evidence], names: Sequence[str], numbers: Sequen
     wanted = set(stems(" ".join(names)))
     chunks = {e.chunk.chunk_id: e.chunk for e in evidence}
     having = {i for i, c in chunks.items() if wanted and wanted <= set(stems(f"{c.article} {c.section} {c.text}"))}
-    forms = [re.compile(rf"(?<![\w.]){re.escape(number)}(?!\.?\w)") for number in numbers]
-    headed = {i for i, c in chunks.items() if forms and all(f.search(f"{c.article} {c.section}") for f in forms)}
+    headed = {
+        i for i, c in chunks.items() if numbers and all(has_number(f"{c.article} {c.section}", n) for n in numbers)
+    }
     return [
         replace(e, score=e.score + _FAVOUR * (e.chunk.chunk_id in having) + _HEADED * (e.chunk.chunk_id in headed))
         for e in evidence

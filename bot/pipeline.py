@@ -144,7 +144,7 @@ class Pipeline:
                 unnamed = not set(stems(asked)) & self._answerability.known_names
                 refused = text.startswith((prompts.NOTHING_RETRIEVED, *([prompts.NOT_SUPPORTED] * unnamed)))
                 turns[-1] = Turn(asked, text, refused)
-        return [t for t in turns if not prompts.small_talk(t.question) and not prompts.about_itself(t.question, ())]
+        return [t for t in turns if not prompts.small_talk(t.question) and not prompts.about_itself(t.question, list)]
 
     def _read(self, question: str, turns: Sequence[Turn]) -> Reading:
         """The question as the turns before it tell to read it; the corpus's names are known in small letters too."""
@@ -217,14 +217,14 @@ class Pipeline:
     ) -> Iterator[Event]:
         started = time.perf_counter()
         question = check_question(question)
-        if reply := prompts.small_talk(question) or prompts.about_itself(question, self._titles(articles)):
+        if reply := prompts.small_talk(question) or prompts.about_itself(question, lambda: self._titles(articles)):
             yield _Writer(question_id, question, engine.name, dict.fromkeys(_TIMINGS, 0.0), started).talk(reply)
             return
         turns = self._turns(check_history(history))
         reading = self._read(without_courtesy(question), turns)
         history = [{"role": "user", "content": t.question} for t in turns if not _is_far(t) and not wish(t.question)]
         writer = partial(_Writer, question_id, question, engine.name)
-        answered = partial(self._answered, reading, engine, history, articles, writer)
+        answered = partial(self._answered, started, reading, engine, history, articles, writer)
         *likely, last = (reading.question, *reading.others)
         for asking in likely:
             events = answered(asking)
@@ -237,6 +237,7 @@ class Pipeline:
 
     def _answered(
         self,
+        started: float,
         reading: Reading,
         engine: Engine,
         history: Sequence[Mapping[str, str]],
@@ -245,7 +246,6 @@ class Pipeline:
         asking: str,
     ) -> Iterator[Event]:
         """The events of one reading of a question: what was found, then what is said of it."""
-        started = time.perf_counter()
         retrieval, near = self._search(asking, history, articles)
         parts = [] if articles else compared(asking, self._titles_by_name)
         compared_hits = self._hits(parts)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from string import Template
 
 from bot.values import Citation
@@ -127,17 +127,16 @@ def small_talk(message: str) -> str:
     return next((reply for reply, form in _SMALL_TALK if form.fullmatch(plain)), "")
 
 
-def about_itself(message: str, titles: Sequence[str]) -> str:
+def about_itself(message: str, titles_of: Callable[[], Sequence[str]]) -> str:
     """The reply to a message that asks what answers here, or from which articles; else an empty string."""
-    if len(message) > _TOLD:
+    plain = squeeze(fold(message)) if len(message) <= _TOLD else ""
+    catalogue = bool(_CATALOGUE.fullmatch(plain))
+    if not catalogue and not _ABOUT.fullmatch(plain):
         return ""
-    plain = squeeze(fold(message))
+    titles = titles_of()
     count = f"{len(titles):,} article{'s' * (len(titles) != 1)}"
-    if _CATALOGUE.fullmatch(plain):
-        return "\n\n".join((CATALOGUE.substitute(count=count), _list(titles, _MOST)))
-    if _ABOUT.fullmatch(plain):
-        return "\n\n".join((ABOUT.substitute(count=count), _list(titles, _SOME)))
-    return ""
+    text, most = (CATALOGUE, _MOST) if catalogue else (ABOUT, _SOME)
+    return "\n\n".join((text.substitute(count=count), _list(titles, most)))
 
 
 def _list(titles: Sequence[str], most: int) -> str:

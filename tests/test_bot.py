@@ -338,7 +338,7 @@ def test_messages_to_the_bot_are_no_questions(pipeline: Pipeline) -> None:
         (answer,) = pipeline.stream(message, ExtractiveEngine())
         assert isinstance(answer, Answer) and not answer.refused and not answer.citations
         assert f"{len(titles)} articles" in answer.answer and titles[0] in answer.answer
-    twelve = prompts.about_itself("list your articles", [f"No. {n}" for n in range(1, 13)])
+    twelve = prompts.about_itself("list your articles", lambda: [f"No. {n}" for n in range(1, 13)])
     assert "12 articles" in twelve and "- No. 10\n- and 2 more" in twelve
     for message, reply in (
         ("I see", prompts.ACKNOWLEDGED),
@@ -355,7 +355,7 @@ def test_messages_to_the_bot_are_no_questions(pipeline: Pipeline) -> None:
         "right to be forgotten",
         "help me prepare for Tesla",
     ):
-        assert not prompts.small_talk(question) and not prompts.about_itself(question, titles)
+        assert not prompts.small_talk(question) and not prompts.about_itself(question, lambda: titles)
 
 
 def test_a_conversation_goes_on_to_another_and_leaves_the_subject(pipeline: Pipeline) -> None:
