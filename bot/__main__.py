@@ -128,12 +128,12 @@ def _verify(args: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     from bot.claims import ClaimVerifier, read_claims, verified
-    from index.encode import load_encoder
+    from index.encode import load_query_encoder
 
     rows = read_claims(args.claims)
     bar = tqdm(rows, unit="claim", disable=not sys.stderr.isatty())
     try:
-        count = write_jsonl(args.out, verified(bar, ClaimVerifier(load_encoder())))
+        count = write_jsonl(args.out, verified(bar, ClaimVerifier(load_query_encoder())))
     except OSError as error:
         raise PinciteError(f"{args.out}: cannot be written ({error.strerror})") from None
     print(f"{count} claims -> {args.out}")

@@ -215,11 +215,11 @@ def _verify(args: argparse.Namespace) -> int:
     from bot.claims import ClaimVerifier, read_claims
     from eval.report import labelled_table
     from eval.verify import evaluate_judge, evaluate_labelled, judge_table, load_pairs
-    from index.encode import load_encoder
+    from index.encode import load_query_encoder
 
     rows = read_claims(args.claims) if args.claims else []
     pairs = [] if rows else load_pairs()
-    verifier = ClaimVerifier(load_encoder())
+    verifier = ClaimVerifier(load_query_encoder())
     with tqdm(total=len(rows or pairs), unit="claim", disable=not sys.stderr.isatty()) as bar:
         if rows:
             result = evaluate_labelled(verifier, rows, lambda done: bar.update(done - bar.n))

