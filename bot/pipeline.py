@@ -456,7 +456,7 @@ def _joined(support: Sequence[Evidence]) -> list[Citation]:
 def _citation(e: Evidence, marker: int) -> Citation:
     c = e.chunk
     place = c.where(e.start)
-    return Citation(marker, c.article_id, c.article, c.section, c.source, e.start, e.end, e.text, **place)
+    return Citation(marker, c.article_id, c.article, c.section_at(e.start), c.source, e.start, e.end, e.text, **place)
 
 
 def _related(evidence: Sequence[Evidence], count: int = 3) -> tuple[Citation, ...]:

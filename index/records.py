@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
-from ingest.values import Article, Chunk, Place
+from ingest.values import Article, Chunk, Place, Section
 
 
 def write_articles(folder: Path, articles: Sequence[Article]) -> None:
@@ -22,7 +23,8 @@ def write_articles(folder: Path, articles: Sequence[Article]) -> None:
             texts.append(a.text)
         fields = {k: getattr(a, k) for k in ("article_id", "title", "source", "start", "end", "url")}
         places = [[p.start, p.page, p.anchor] for p in a.places]
-        records.append(fields | {"text": numbers[key], "places": places})
+        sections = list(_changes(a.sections))
+        records.append(fields | {"text": numbers[key], "places": places, "sections": sections})
     write_lines(folder / "texts.jsonl", texts)
     write_lines(folder / "articles.jsonl", records)
 
@@ -34,8 +36,26 @@ def read_articles(folder: Path) -> dict[str, Article]:
     for record in read_lines(folder / "articles.jsonl"):
         text = texts[record.pop("text")]
         places = tuple(Place(*place) for place in record.pop("places"))
-        articles[record["article_id"]] = Article(**record, text=text, blocks=(), places=places)
+        sections = tuple(_sections(record.pop("sections", ())))
+        articles[record["article_id"]] = Article(**record, text=text, blocks=(), places=places, sections=sections)
     return articles
+
+
+def _changes(sections: Sequence[Section]) -> Iterator[list[Any]]:
+    """`[start, how many headings stay, *those that are new]` for each section."""
+    before: tuple[str, ...] = ()
+    for section in sections:
+        same = (a == b for a, b in zip(before, section.path, strict=False))
+        kept = sum(takewhile(bool, same))
+        yield [section.start, kept, *section.path[kept:]]
+        before = section.path
+
+
+def _sections(changes: Iterable[Sequence[Any]]) -> Iterator[Section]:
+    path: tuple[str, ...] = ()
+    for start, kept, *new in changes:
+        path = (*path[:kept], *map(str, new))
+        yield Section(int(start), path)
 
 
 def chunk_record(chunk: Chunk) -> dict[str, Any]:

@@ -12,14 +12,14 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO
 
 from ingest.errors import CorpusError
 from ingest.extract import MAX_TEXT, Extracted
 from ingest.formats import HEAD, NAMED, SUFFIXES, check_docx, tell_format
-from ingest.outline import outline
+from ingest.outline import outline, sections
 from ingest.pdf import read_pdf
 from ingest.plain import stem_title, text_articles
 from ingest.text import squeeze
@@ -72,6 +72,7 @@ def load_corpus(paths: Iterable[str | Path]) -> Corpus:
         why = f" ({'; '.join(corpus.skipped)})" if corpus.skipped else ""
         raise CorpusError(f"no articles found in {where}: put {NAMED} files there{why}")
     _check_ids(corpus.articles)
+    corpus.articles = [replace(a, sections=sections(a.blocks)) for a in corpus.articles]
     return corpus
 
 

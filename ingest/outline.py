@@ -12,10 +12,11 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ingest.text import squeeze
-from ingest.values import Block, Level
+from ingest.values import Block, Level, Section
 
 _BULLET = re.compile(r"[•✔✓◦▪*\-–]\s+")
 _NUMBER = re.compile(r"(\d{1,3})[.)]\s+")
@@ -69,6 +70,17 @@ def outline(text: str, start: int, end: int, *, by_line: bool = False) -> tuple[
 def short_label(label: str) -> str:
     """The label, cut where it is no longer one."""
     return label if len(label) <= _MAX_LABEL else label[: _MAX_LABEL - 1] + "…"
+
+
+def sections(blocks: Sequence[Block]) -> tuple[Section, ...]:
+    """Where the headings above the text change, in order."""
+    found: list[Section] = []
+    stack: list[Block] = []
+    for block in blocks:
+        if block.kind == "heading":
+            stack = [*(b for b in stack if b.level < block.level), block]
+            found.append(Section(block.start, tuple(b.label for b in stack if path_label(b.label))))
+    return tuple(found)
 
 
 def path_label(label: str) -> bool:

@@ -7,11 +7,11 @@ text. For every `Chunk` holds `article.text[chunk.start:chunk.end] == chunk.text
 from __future__ import annotations
 
 import hashlib
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import TypedDict
+from typing import TypedDict, TypeVar
 
 
 class Level(IntEnum):
@@ -47,12 +47,30 @@ class Place:
 NOWHERE = Place(0)
 
 
+@dataclass(frozen=True, slots=True)
+class Section:
+    """The headings above the text from `start` on, outermost first, without the article's title."""
+
+    start: int
+    path: tuple[str, ...]
+
+
 class Where(TypedDict):
     """Where a span stands beyond its offsets, as hits and citations say it."""
 
     page: int | None
     anchor: str
     url: str
+
+
+_Marked = TypeVar("_Marked", Place, Section)
+
+
+def _within(marks: Sequence[_Marked], start: int, end: int) -> tuple[_Marked, ...]:
+    """Those of `marks`, which are in order, that hold somewhere in `[start, end)`."""
+    first = bisect_right(marks, start, key=lambda mark: mark.start)
+    last = bisect_left(marks, end, lo=first, key=lambda mark: mark.start)
+    return tuple(marks[max(0, first - 1) : last])
 
 
 def place_at(places: Sequence[Place], offset: int) -> Place:
@@ -66,7 +84,7 @@ class Article:
     """One article: `[start, end)` of `text`, the whole source text that spans point into.
 
     `text` is shared by all articles of one file. `article_id` is unique within a corpus. `places` are the pages or
-    anchors of an extracted file, in order.
+    anchors of an extracted file, `sections` what stands below which headings, both in order.
     """
 
     article_id: str
@@ -78,6 +96,7 @@ class Article:
     blocks: tuple[Block, ...]
     url: str = ""
     places: tuple[Place, ...] = ()
+    sections: tuple[Section, ...] = ()
 
     @property
     def text_hash(self) -> str:
@@ -104,15 +123,15 @@ class Chunk:
     text: str
     url: str = ""
     places: tuple[Place, ...] = ()
+    sections: tuple[Section, ...] = ()
 
     @classmethod
     def of(cls, article: Article, key: str, start: int, end: int, body: int, headings: tuple[str, ...]) -> Chunk:
-        """The chunk `[start, end)` of an article; it knows the places of its own text."""
-        inside = (p for p in article.places if start < p.start < end)
-        places = (place_at(article.places, start), *inside) if article.places else ()
+        """The chunk `[start, end)` of an article; it knows the places and sections of its own text."""
         text = article.text[start:end]
         names = (article.article_id, article.title, article.source)
-        return cls(key, *names, start, end, body, headings, text, article.url, places)
+        places, sections = _within(article.places, start, end), _within(article.sections, start, end)
+        return cls(key, *names, start, end, body, headings, text, article.url, places, sections)
 
     def where(self, offset: int) -> Where:
         """`page`, `anchor` and `url` of a place in the chunk, as they stand in hits and citations."""
@@ -124,6 +143,11 @@ class Chunk:
     def section(self) -> str:
         """The heading path as one line for a reader."""
         return " > ".join(self.headings)
+
+    def section_at(self, offset: int) -> str:
+        """The headings above a place in the chunk, which may hold several short sections, as one line for a reader."""
+        at = bisect_right(self.sections, offset, key=lambda section: section.start)
+        return " > ".join(self.sections[at - 1].path) if at else self.section
 
     @property
     def words(self) -> int:
