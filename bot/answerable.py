@@ -25,6 +25,7 @@ from index.query import without_request
 from index.retrieve import Hit
 from index.store import Index
 from ingest.text import fold
+from ingest.values import Article
 
 ANSWERS = 0.8  # `answer_score` at or above which the evidence counts as an answer
 _ANNOUNCED = 0.55  # coverage of the query by a question or a label of the source that has nothing below it
@@ -55,7 +56,7 @@ _ABOUT_TEXTS = frozenset(
         "article guide section page text author blog post example mention end according question answer list name "
         "document tell show explain describe whom whose both option idea kind type sort significance "
         "importance impact effect consequence respond response reaction role purpose fact happen emphasize address "
-        "goes mean step told said"
+        "goes mean step told said present"
     )
 )
 _YEAR = re.compile(
@@ -69,6 +70,7 @@ _WORD = re.compile(r"[^\W\d_][\w'’-]*")
 _CAPITALS = re.compile(r"\b[A-Z]{3,}\b")
 _PROPER = re.compile(r"(?<=[a-z,] )[A-Z][\w-]+|\b[A-Za-z][a-z]*[A-Z][\w-]*")  # capitals not owed to the place
 _OFTEN = 2  # times
+_MOSTLY = 0.6  # share of a word's places
 
 
 def lower_case_words(texts: Iterable[str]) -> frozenset[str]:
@@ -86,6 +88,23 @@ def title_names(titles: Iterable[str], common: Collection[str]) -> frozenset[str
         for stem in {s for w in _WORD.findall(title) if w[0].isupper() for s in stems(w)}:
             counts[stem] = counts.get(stem, 0) + 1
     return frozenset(s for s, n in counts.items() if s not in usual and n <= max(1, len(titles) // 2))
+
+
+def subjects(articles: Collection[Article]) -> frozenset[str]:
+    """Stems of the rare words of titles that stand mostly in articles so titled, be it in lower case: "ibuprofen"."""
+    titled = {a.article_id: set(stems(" ".join(w for w in _WORD.findall(a.title) if w[0].isupper()))) for a in articles}
+    titles: dict[str, set[str]] = {}
+    for a in articles:
+        for stem in titled[a.article_id]:
+            titles.setdefault(stem, set()).add(a.title)
+    few = {s for s, t in titles.items() if len(t) <= max(1, len(articles) // 2) and rarity(s) == 1.0}
+    own, total = Counter[str](), Counter[str]()
+    for a in articles:
+        for word, count in Counter(map(str.lower, _WORD.findall(a.text[a.start : a.end]))).items():
+            for stem in few.intersection(stems(word)):
+                total[stem] += count
+                own[stem] += count * (stem in titled[a.article_id])
+    return frozenset(s for s in few if own[s] >= _MOSTLY * total[s])
 
 
 def proper_names(texts: Iterable[str], common: Collection[str]) -> frozenset[str]:
@@ -110,15 +129,19 @@ class Answerability:
         texts = [a.text[a.start : a.end] for a in articles]
         self._common = lower_case_words(texts)
         self._capitals = {word for text in texts for word in _CAPITALS.findall(text)}
-        self.known_names = title_names([a.title for a in articles], self._common) | proper_names(texts, self._common)
+        names = title_names([a.title for a in articles], self._common) | proper_names(texts, self._common)
+        self.known_names = names | subjects(articles)
 
-    def score(self, question: str, query: Encoded, evidence: Sequence[Evidence], margin: float = 1.0) -> float:
+    def score(
+        self, question: str, query: Encoded, evidence: Sequence[Evidence], margin: float = 1.0, part: bool = False
+    ) -> float:
         """How far the evidence holds what is asked for, in 0..1; 1 when nothing speaks against it.
 
         What may speak against it: the kind of thing asked for is missing, or stands where the rest of the question
         or its names do not; a subject that no evidence comes near to; names that stand far from the rest of the
         question, or apart; a place that only asks the same question, or announces what it does not hold.
-        `margin`: by how much the passages are nearer than what is refused as far.
+        `margin`: by how much the passages are nearer than what is refused as far. `part`: whether what else is near
+        was looked at before.
         """
         if not evidence:
             return 0.0
@@ -139,7 +162,7 @@ class Answerability:
             strange = strange or self._apart(question, query, evidence, named)
         wanted = asked(question)
         thin = self._thin(query, covered, named)
-        unmet = bool(thin.all()) and self._finds(query, named)
+        unmet = not part and bool(thin.all()) and self._finds(query, named)
         places = np.where(thin, 0.0, places / places.max())
         kinds = [self._best_place(kind, evidence, around, places, question, named) for kind in wanted]
         return min(merely, bound, 0.5 if strange or unmet else 1.0, float(np.mean(kinds)) if kinds else 1.0)
@@ -236,6 +259,10 @@ class Answerability:
             lambda m: m.group().capitalize() if m.group().islower() and set(stems(m.group())) & known else m.group(),
             question,
         )
+
+    def known(self, question: str) -> set[str]:
+        """The stems of the corpus's names that the question has."""
+        return set(stems(question)) & self.known_names
 
     def names(self, question: str, query: Encoded) -> list[str]:
         """Who or what the question names that tells passages of the corpus apart, in the question's words; neighbours

@@ -66,8 +66,8 @@ _KINDS: dict[str, tuple[str, str]] = {
     "duration": (
         rf"\bhow long (?!should|must|can|is the|are the)|\bhow (?:many|much) (?:{_TIME}|time)\b|\bhow soon\b",
         rf"\b{_NUMBER}(?:\s?(?:-|to|or|and)\s?{_NUMBER})?[\s-]?\+?(?:more |full |business )?{_TIME}\b|"
-        rf"\b(?:than|for|about|within|almost|nearly|over|under|after) an? {_TIME}\b|\bsince (?:the )?\d{{4}}|"
-        r"\b(?:decades?|centur(?:y|ies))\b",
+        rf"\b(?:than|for|about|within|almost|nearly|over|under|after|takes?|lasts?) an? {_TIME}\b|"
+        r"\bsince (?:the )?\d{4}|\b(?:decades?|centur(?:y|ies))\b",
     ),
     "date": (
         r"\b(?:what|which) (?:year|date|month|decade)\b|\bwhen (?:was|were|did)\b|\bsince when\b|"
@@ -94,7 +94,7 @@ _KINDS: dict[str, tuple[str, str]] = {
     "frequency": (
         r"\bhow (?:often|frequently)\b",
         r"\b(?:daily|weekly|monthly|hourly|yearly|nightly|once|twice|every|each|continuous(?:ly)?|real[- ]time|"
-        r"per (?:second|minute|hour|day|week|month|year)|\d+ times)\b",
+        rf"(?:per|an?) (?:second|minute|hour|day|week|month|year)|{_NUMBER} times)\b",
     ),
     "version": (r"\b(?:what|which) version\b", r"\bv?\d+\.\d+|\bv\d|\b(?-i:[A-Z])\w+ \d\b"),
     "place": (

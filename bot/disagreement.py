@@ -1,41 +1,85 @@
-"""Whether cited articles give different numbers for the same thing."""
+"""Whether another article gives a different number for what a question asks the number of."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 
-from bot.asked import asked
+from bot.amounts import Amount, find_amounts
+from bot.asked import Asked, asked, holds
+from bot.evidence import Evidence
 from bot.values import Citation
 from index.lexical import stems
 from ingest.text import fold
 
-_NUMERIC = frozenset(("money", "duration", "share", "number", "measure", "count"))
-_QUANTITY = re.compile(r"(\d[\d,]*(?:\.\d+)?)\s?(%|[kKmM]\b)?")
+_NEAR = 0.12  # how far behind the best evidence that holds such a number may lie what contradicts it
+_TOLD = 0.5  # share of the question's words that both must have
+_MOST = 3  # numbers of the kind asked for in one piece; a row of them says which is which elsewhere
+_ASKING = frozenset(stems("percentage percent share fraction proportion many much long year date month time cost"))
+_YEAR = re.compile(r"1\d{3}|20\d\d")
+_MONEY = re.compile(r"[$€£₹¥]\s?$|^\s?(?:k\b|usd|eur|gbp|dollars|euros|pounds|cents)")
+_ONE = re.compile(r"\ban? (?=(?:second|minute|hour|day|week|month|year|decade|century)\b)")
+_MEASURES = {"duration": "time ", "share": "share "}
 
 
-def disagreement(question: str, citations: Sequence[Citation]) -> tuple[Citation, Citation] | None:
-    """Two citations of different articles that give different numbers for what a question asks the number of: the
-    same unit, and a word in common among the three that follow.
+def disagreement(
+    question: str, citations: Sequence[Citation], evidence: Sequence[Evidence], names: Collection[str]
+) -> tuple[Citation, Evidence] | None:
+    """The first citation with such a number, and the best evidence of another article with a different one: about whom
+    the question names, in most of the question's words. Where it names nobody of the corpus's `names` (stems), not
+    both may name somebody of their own.
     """
-    if not any(kind.kind in _NUMERIC for kind in asked(question)):
-        return None
-    told = [(c, _quantities(c.quote)) for c in citations]
-    for n, (first, ours) in enumerate(told):
-        for second, theirs in told[n + 1 :]:
-            if first.article_id == second.article_id or not ours or not theirs:
-                continue
-            if {v for v, _u, _w in ours} & {v for v, _u, _w in theirs}:
-                continue
-            if any(u == unit and w & words for _v, u, w in ours for _x, unit, words in theirs):
-                return first, second
+    wanted = [kind for kind in asked(question) if kind.kind in ("date", "duration", "share", "count", "money")]
+    asking = set(stems(question))
+    for kind in wanted:
+        telling = [e for e in evidence if not (e.heading or e.leads) and holds(e.clean, kind)]
+        least = max((e.score for e in telling), default=0.0) - _NEAR
+        others = sorted((e for e in telling if e.score >= least), key=lambda e: -e.score)
+        for cited in citations:
+            own = list(_values(cited.quote, kind))
+            for other in others if 0 < len(own) <= _MOST else ():
+                if other.chunk.article_id == cited.article_id:
+                    continue
+                around = f"{other.chunk.article} {other.chunk.section_at(other.start)}"
+                both = [(f"{cited.article} {cited.section}", cited.quote), (around, other.text)]
+                theirs = list(_values(other.text, kind))
+                if 0 < len(theirs) <= _MOST and _comparable(asking, both, set(names)) and _differ(own, theirs):
+                    return cited, other
     return None
 
 
-def _quantities(text: str) -> list[tuple[str, str, set[str]]]:
-    """Every number with its unit and the stems of the three words after it."""
-    found = []
-    for match in _QUANTITY.finditer(fold(text)):
-        following = " ".join(fold(text)[match.end() :].split()[:3])
-        found.append((match.group(1).replace(",", ""), match.group(2) or "", set(stems(following))))
-    return found
+def _comparable(asking: set[str], pieces: Sequence[tuple[str, str]], names: set[str]) -> bool:
+    """Whether two pieces, each with what stands above it, tell of the same thing."""
+    asked_of = asking & names
+    own = [set(stems(text)) for _above, text in pieces]
+    whole = [set(stems(above)) | words for (above, _text), words in zip(pieces, own, strict=True)]
+    rest = asking - asked_of - _ASKING
+    if any(asked_of - words for words in whole) or any(len(rest & words) < _TOLD * len(rest) for words in own):
+        return False
+    apart = [words & names - asking for words in whole]
+    return bool(asked_of) or not (apart[0] - apart[1] and apart[1] - apart[0])
+
+
+def _values(text: str, kind: Asked) -> Iterator[Amount]:
+    """The numbers in a text that are of the kind asked for."""
+    plain = _ONE.sub("1 ", fold(text).lower())
+    found = find_amounts(plain)
+    measure = _MEASURES.get(kind.kind)
+    for n, amount in enumerate(found):
+        following = found[n + 1].start if n + 1 < len(found) else len(plain)
+        if (
+            (measure and any(key.startswith(measure) for key in amount.known))
+            or (kind.kind == "date" and _YEAR.fullmatch(plain[amount.start : amount.end]))
+            or (kind.kind == "count" and holds(plain[amount.start : following], kind))
+            or (kind.kind == "money" and (_MONEY.search(plain[: amount.start]) or _MONEY.match(plain[amount.end :])))
+        ):
+            yield amount
+
+
+def _differ(ours: Sequence[Amount], theirs: Sequence[Amount]) -> bool:
+    """Whether no number of the one is one of the other, or lies within its range."""
+    low, high = (f([a.value for a in ours]) for f in (min, max))
+    least, most = (f([a.value for a in theirs]) for f in (min, max))
+    if any(a.sought & b.known or b.sought & a.known for a in ours for b in theirs):
+        return False
+    return high < least or most < low

@@ -29,7 +29,7 @@ from bot.choice import (
     with_its_section,
 )
 from bot.compare import Part
-from bot.evidence import Evidence
+from bot.evidence import Evidence, placed_anew
 from bot.layout import is_title, items_below, lineage, number_of
 from bot.lists import Listing, differences, find_list, term_asked
 from index.lexical import stems
@@ -90,8 +90,7 @@ class ExtractiveEngine:
         """An answer to each part of a comparison from its own articles, all within the word budget unless lists."""
         for part in parts:
             about = [e for e in evidence if e.chunk.article in part.titles]
-            places = {e.place: n for n, e in enumerate(about)}
-            numbered = [replace(e, place=places[e.place], owner=places.get(e.owner, -1)) for e in about]
+            numbered = placed_anew(about)
             if numbered:
                 listed = max(self.max_list_words // len(parts), _PART_LIST)
                 yield from _named(

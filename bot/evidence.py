@@ -7,7 +7,7 @@ late interaction between the query's tokens and its own, with its passage's scor
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -175,6 +175,31 @@ def favoured(evidence: Sequence[Evidence], names: Sequence[str], numbers: Sequen
         replace(e, score=e.score + _FAVOUR * (e.chunk.chunk_id in having) + _HEADED * (e.chunk.chunk_id in headed))
         for e in evidence
     ]
+
+
+def about_named(
+    evidence: Sequence[Evidence], names: Collection[str], titled: Mapping[str, frozenset[str]]
+) -> list[Evidence]:
+    """The evidence on whom a question names, by stem, where articles are about them: theirs, and what names them
+    elsewhere. What another's article says of its own subject is no answer about this one's. All of it where no title
+    has a name; `titled` as `bot.compare.titles_by_name` tells.
+    """
+    own = frozenset[str]().union(*(titled[name] for name in names if name in titled))
+    if not own:
+        return list(evidence)
+    others = frozenset[str]().union(*titled.values()) - own
+    kept = []
+    for e in evidence:
+        told = e.text if e.chunk.article in others else e.chunk.text
+        if e.chunk.article in own or set(names) & set(stems(f"{e.chunk.section_at(e.start)} {told}")):
+            kept.append(e)
+    return placed_anew(kept)
+
+
+def placed_anew(evidence: Sequence[Evidence]) -> list[Evidence]:
+    """A part of the evidence, its places counted from 0."""
+    places = {e.place: n for n, e in enumerate(evidence)}
+    return [replace(e, place=places[e.place], owner=places.get(e.owner, -1)) for e in evidence]
 
 
 def _spans(chunk: Chunk) -> list[tuple[int, int, str]]:

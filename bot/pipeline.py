@@ -16,10 +16,10 @@ from pathlib import Path
 from bot import prompts
 from bot.answerable import ANSWERS, Answerability
 from bot.asked import identifiers
-from bot.compare import Part, compared, titles_by_name
+from bot.compare import Part, compared, compares, titles_by_name
 from bot.disagreement import disagreement
 from bot.engine import Draft, Engine, ExtractiveEngine
-from bot.evidence import Evidence, EvidenceConfig, favoured, gather
+from bot.evidence import Evidence, EvidenceConfig, about_named, favoured, gather, placed_anew
 from bot.lists import rest_of_section
 from bot.log import log_answer
 from bot.nearness import NEAR, Nearness, QueryWords
@@ -264,14 +264,18 @@ class Pipeline:
             return
         rest = [hit for part, found in compared_hits for hit in self._rest(part.question, found)]
         passages = [*hits, *(rest if parts else self._rest(asking, hits))]
-        evidence = gather(retrieval, passages, self._encoder, self.retriever.index.tokens, self.config.evidence)
+        found = gather(retrieval, passages, self._encoder, self.retriever.index.tokens, self.config.evidence)
+        known = self._answerability.known(asking)
+        evidence = found if compares(asking) else about_named(found, known, self._titles_by_name)
         evidence = favoured(evidence, named, identifiers(asking))
-        held = self._answerability.score(asking, query, evidence, near - self.config.min_near)
+        held = self._answerability.score(asking, query, found, near - self.config.min_near)
+        if len(evidence) < len(found):
+            held = min(held, self._answerability.score(asking, query, evidence, near - self.config.min_near, part=True))
         if alone is not None and alone.encoded is not None:
             held = min(held, self._answerability.score_words(asking, alone.encoded, evidence))
         answer.confidence = round(max(0.0, min(1.0, near * held)), 4)
         if far or held < self.config.min_answer:
-            yield answer.refuse("not_supported", prompts.NOT_SUPPORTED, _related(evidence))
+            yield answer.refuse("not_supported", prompts.NOT_SUPPORTED, _related(found))
             return
         if reading.wish == "more":
             evidence = _unsaid(evidence, reading.said)
@@ -304,10 +308,16 @@ class Pipeline:
             for draft in _drafts(ExtractiveEngine(), asking, evidence, parts, reading.wish):
                 yield answer.say(draft, self._verifier.judge(draft, evidence))
         if not answer.sentences:
-            yield answer.refuse("not_supported", prompts.NOT_SUPPORTED, _related(evidence))
+            yield answer.refuse("not_supported", prompts.NOT_SUPPORTED, _related(found))
             return
-        if differ := disagreement(asking, answer.citations):
-            note = " ".join(filter(None, (note, prompts.articles_differ(*differ))))
+        names = self._answerability.known_names
+        if differ := None if parts else disagreement(asking, answer.citations, evidence, names):
+            first, other = differ
+            draft = Draft(other.clean, (other,))
+            if not answer.cites(other):
+                yield answer.say(draft, self._verifier.judge(draft, evidence))
+            if second := answer.cites(other):
+                note = " ".join(filter(None, (note, prompts.articles_differ(first, second))))
         yield answer.finish(note)
 
 
@@ -338,9 +348,7 @@ def _unsaid(evidence: Sequence[Evidence], said: str) -> list[Evidence]:
     left = [e for e in evidence if e.heading or _plain(e.clean) not in plain]
     least = _MORE * max(e.score for e in evidence)
     telling = {e.chunk.chunk_id for e in left if e.score >= least and not (e.heading or e.leads or e.aside)}
-    left = [e for e in left if e.chunk.chunk_id in telling]
-    places = {e.place: n for n, e in enumerate(left)}
-    return [replace(e, place=places[e.place], owner=places.get(e.owner, -1)) for e in left]
+    return placed_anew([e for e in left if e.chunk.chunk_id in telling])
 
 
 def _plain(text: str) -> str:
@@ -378,6 +386,11 @@ class _Writer:
         """Whether the same sentence was said before; small models repeat themselves."""
         plain = _plain(text)
         return any(_plain(s.text) == plain for s in self.sentences)
+
+    def cites(self, piece: Evidence) -> Citation | None:
+        """The citation that holds a piece of evidence, if there is one."""
+        same = (c for c in self.citations if c.article_id == piece.chunk.article_id)
+        return next((c for c in same if c.start <= piece.start and piece.end <= c.end), None)
 
     @property
     def citations(self) -> tuple[Citation, ...]:
