@@ -201,12 +201,20 @@ _ASPECTS: dict[str, tuple[str, str, str]] = {
         r"metrics?|evaluation|measur(?:es?|ing)|monitoring",
         r"metrics?|measur\w+|evaluat\w+|accuracy|precision|recall|f1\S*|scores?|auc\S*|rmse|mae|a/b|monitor\w*|track\w*",
     ),
+    "exclusion": (
+        r"\b(?:who|what|when|where|which)\b.*\b(?:must|may|can|should|is|are)(?:n't|not| not)\b|"
+        r"\b(?:forbidden|prohibited|excluded|not (?:allowed|covered|included))\b",
+        r"restrictions?|exclusions?|contraindications?|do not\b.*|who should not\b.*|prohibited|forbidden|"
+        r"not (?:allowed|covered|included)",
+        r"not|never|no|don't|mustn't|cannot|can't|isn't|aren't|except|unless|forbidden|prohibited|excluded",
+    ),
     "example": (
         r"\bexamples?\b|\bfor instance\b",
         r"examples?|for example|case study|in practice",
         r"e\.g|for example|such as|for instance|examples?|like|including",
     ),
 }
+_WORDS_TELL = {"exclusion": 0.75}  # how far words alone tell it, others a quarter
 _OPPOSITE = {"drawback": "benefit", "benefit": "drawback"}
 _MOST_LABEL = 6  # words
 
@@ -218,16 +226,17 @@ class Aspect:
     labels: re.Pattern[str]
     words: re.Pattern[str]
     opposite: re.Pattern[str] | None
+    by_words: float = 0.25
 
     def fit(self, text: str, labels: Sequence[str]) -> float:
-        """1 where a label says that it is told here, -1 where one says the opposite, 0.25 where the text's words do."""
+        """1 where a label says that it is told here, -1 where one says the opposite, `by_words` where the words do."""
         for label in labels:
             if len(label.split()) <= _MOST_LABEL:
                 if self.labels.search(label):
                     return 1.0
                 if self.opposite and self.opposite.search(label):
                     return -1.0
-        return 0.25 if self.words.search(text) else 0.0
+        return self.by_words if self.words.search(text) else 0.0
 
 
 def _whole(words: str) -> re.Pattern[str]:
@@ -238,7 +247,12 @@ def aspects(question: str) -> list[Aspect]:
     """What of its subject the question asks about, told by its form."""
     text = fold(question[:400]).lower()
     return [
-        Aspect(_whole(labels), _whole(words), _whole(_ASPECTS[_OPPOSITE[name]][1]) if name in _OPPOSITE else None)
+        Aspect(
+            _whole(labels),
+            _whole(words),
+            _whole(_ASPECTS[_OPPOSITE[name]][1]) if name in _OPPOSITE else None,
+            _WORDS_TELL.get(name, 0.25),
+        )
         for name, (form, labels, words) in _ASPECTS.items()
         if re.search(form, text)
     ]

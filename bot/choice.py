@@ -27,9 +27,10 @@ _EMPTY_LABEL = re.compile(r"(?:\w+ )?(?:answer|explanation|solution)s?:?", re.IG
 _DENIES = re.compile(r"\b(?:not|never|no|don['’]t|must ?n['’]t|can(?:not|['’]t)|without|except|avoid)\b", re.IGNORECASE)
 
 
-def choose(evidence: Sequence[Evidence], max_words: int) -> list[Evidence]:
+def choose(evidence: Sequence[Evidence], max_words: int, fill: bool = True) -> list[Evidence]:
     """The best evidence within `max_words`, back in reading order. Left out: what scores far below the best, other
-    passages if all of them do, near-repeats and the titles of other parts.
+    passages if all of them do, near-repeats and the titles of other parts. `fill`: a short answer goes on with what
+    else its best passage says.
     """
     ranked = sorted((e for e in evidence if not e.heading and not e.leads), key=lambda e: (-e.score, e.place))
     ranked = [*ranked[:1], *(e for e in ranked[1:] if e.item or not is_title(e) or _DIGIT.search(e.text))]
@@ -44,7 +45,7 @@ def choose(evidence: Sequence[Evidence], max_words: int) -> list[Evidence]:
     ):
         ranked = [e for e in ranked if e.chunk is ranked[0].chunk]
     for piece in [*ranked, *further]:
-        if piece.score < _FOCUS * ranked[0].score and words > _LITTLE * max_words:
+        if piece.score < _FOCUS * ranked[0].score and (not fill or words > _LITTLE * max_words):
             break
         if words + piece.words > max_words:
             if words > 0.6 * max_words or (chosen and piece.score < 0.8 * chosen[0].score):

@@ -133,9 +133,9 @@ class ExtractiveEngine:
         ]
         pool = rows_asked_for(question, telling_of(term, pool) or pool)
         best = max(pool, key=lambda e: e.score, default=None)
-        if best and best.place in fitting:
-            max_words = min(max_words, _FACT)
-        chosen = balanced(choose(pool, max_words), question, pool, max_words)
+        fact = best is not None and best.place in fitting
+        max_words = min(max_words, _FACT) if fact else max_words
+        chosen = balanced(choose(pool, max_words, fill=not fact), question, pool, max_words)
         chosen = with_its_section(completed(chosen, evidence, max_words), term, evidence, max_words)
         chosen = best_first(with_contents(chosen, evidence, max_words), by_place)
         if chosen and not fitting & {e.place for e in chosen}:  # a heading may hold what is asked for
