@@ -11,7 +11,7 @@ run: index
 	$(PY) app.py
 
 test: $(ENV) $(BROWSER) lint
-	$(PY) -m pytest
+	$(PY) -m pytest -n 2 --dist worksteal
 
 index: $(ENV)
 	$(PY) -m index build

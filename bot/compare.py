@@ -10,7 +10,7 @@ from index.lexical import stems
 
 _COMPARES = re.compile(
     r"\bcompar\w+|\bversus\b|\bvs\b|\bdiffer\w*|\bsimilar\w*|\bbetween\b|\bboth\b|"
-    r"\b(?:more|less|longer|shorter|harder|easier|better)\b.*\b(?:or|than)\b",
+    r"\b(?:more|less|longer|shorter|harder|easier|better)\b.*\bor\b",
     re.IGNORECASE,
 )
 _ROW = re.compile(r"([\w'’-]+),? (?:and|or)(?: at| for| by)? (?=([\w'’-]+))")
@@ -36,7 +36,7 @@ class Part:
 
 def compares(question: str) -> bool:
     """Whether a question sets something beside something else, named or not ("than usual")."""
-    return bool(_COMPARES.search(question))
+    return bool(_COMPARES.search(question) or re.search(r"\bthan\b", question, re.IGNORECASE))
 
 
 def titles_by_name(titles: Collection[str], known: Collection[str]) -> dict[str, frozenset[str]]:

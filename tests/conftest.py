@@ -10,10 +10,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from playwright.sync_api import Browser, Page
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # before any model library is imported: the hub is never asked
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+if os.environ.get("PYTEST_XDIST_WORKER"):  # workers share the cores; threads of theirs would wait for one another
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from bot.local import find_local_model
 from bot.pipeline import Pipeline
@@ -98,14 +101,17 @@ def page(browser: Browser, server: Server) -> Iterator[Page]:
 
 @pytest.fixture(scope="session")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where `local_model` is kept, for servers too."""
-    return tmp_path_factory.mktemp("models")
+    """Where `local_model` is kept, for servers and for the other worker, too."""
+    root = tmp_path_factory.getbasetemp()
+    folder = (root.parent if os.environ.get("PYTEST_XDIST_WORKER") else root) / "models"
+    folder.mkdir(exist_ok=True)
+    return folder
 
 
 @pytest.fixture(scope="session")
 def local_model(models: Path) -> Path:
     """The packaged language model, converted once for all tests."""
-    with pytest.MonkeyPatch.context() as patch:
+    with FileLock(f"{models}.lock"), pytest.MonkeyPatch.context() as patch:
         patch.setenv("PINCITE_CACHE", str(models))
         return Path(find_local_model(""))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from bot import prompts
@@ -660,3 +662,114 @@ def test_numbers_that_measure_name_nothing() -> None:
 def test_a_paragraph_below_a_list_is_not_told_for_its_last_item(zupf: Pipeline) -> None:
     answer = zupf.ask("how do I make a snapshot on the train?", ExtractiveEngine()).answer
     assert answer.startswith("The night shift may make snapshots on the train, unless the battery")
+
+
+# --- whose facts, and where articles differ --------------------------------------------------------------
+
+IBUPROFEN = """# Ibuprofen 400 mg tablets: leaflet
+
+## What it is for
+
+Ibuprofen relieves pain, swelling and fever.
+
+## Before you take it
+
+Do not take these tablets if you have had a stomach ulcer or are allergic to aspirin.
+
+## How to take it
+
+Adults: one tablet up to three times a day with food. Leave at least six hours between doses.
+
+## Side effects
+
+Common: heartburn, nausea. Uncommon: dizziness, skin rash.
+"""
+CETIRIZINE = """# Cetirizine 10 mg tablets: leaflet
+
+## What it is for
+
+Cetirizine relieves hay fever and hives.
+
+## Before you take it
+
+Do not take it if you have severe kidney failure. Do not drink much alcohol.
+
+## How to take it
+
+Adults and children over 12: one tablet every evening for seven days. Cetirizine is swallowed with a glass of water.
+
+## Side effects
+
+Cetirizine can make you sleepy. Side effects of Cetirizine are dry mouth and tiredness.
+
+Taking ibuprofen with it changes nothing.
+"""
+GUIDE = """# Guide to the Brask mill
+
+The Brask mill stands on the river Olm. The Brask mill was founded in 1893 by Otto Brask.
+
+## Visits
+
+A ticket to the Brask mill costs 12 euros. Visitors of the Brask mill are asked to wear flat shoes.
+"""
+CHRONICLE = """# Chronicle of Tarve
+
+Founded in 1895, the Brask mill first ground rye. The school of Tarve was founded in 1902.
+
+## Later
+
+A ticket to the Brask mill has cost 12 euros for years. The bridge at the Brask mill was built in 1911.
+"""
+
+
+@pytest.fixture(scope="module")
+def leaflets(tmp_path_factory: pytest.TempPathFactory, encoder: SentenceEncoder) -> Pipeline:
+    return over(tmp_path_factory.mktemp("leaflets"), encoder, ibuprofen=IBUPROFEN, cetirizine=CETIRIZINE)
+
+
+def over(folder: Path, encoder: SentenceEncoder, **texts: str) -> Pipeline:
+    (folder / "corpus").mkdir()
+    for name, text in texts.items():
+        (folder / "corpus" / f"{name}.md").write_text(text, encoding="utf-8")
+    build_index([folder / "corpus"], folder / "index", encoder=encoder)
+    return Pipeline(Retriever(open_index(folder / "index"), encoder))
+
+
+def test_what_is_said_of_another_is_no_answer_about_the_one_that_is_named(leaflets: Pipeline) -> None:
+    for question, said in (
+        ("How often can I take ibuprofen?", "three times a day"),
+        ("What are the side effects of ibuprofen?", "heartburn"),
+        ("How is Cetirizine taken?", "every evening"),
+        ("What are the side effects of cetirizine?", "dry mouth"),
+    ):
+        answer = leaflets.ask(question, ExtractiveEngine())
+        assert said in answer.answer
+        own = "Ibuprofen" if "ibuprofen" in question else "Cetirizine"
+        assert all(c.article.startswith(own) or "ibuprofen" in c.quote for c in answer.citations), answer.answer
+    assert "can make you sleepy" not in leaflets.ask("Does ibuprofen make you sleepy?", ExtractiveEngine()).answer
+    both = leaflets.ask("Compare the side effects of ibuprofen and cetirizine.", ExtractiveEngine())
+    assert "heartburn" in both.answer and "dry mouth" in both.answer
+
+
+def test_who_must_not_is_answered_by_what_forbids(leaflets: Pipeline) -> None:
+    for question, said in (
+        ("Who must not take ibuprofen?", "stomach ulcer"),
+        ("Who should not take cetirizine?", "kidney failure"),
+    ):
+        answer = leaflets.ask(question, ExtractiveEngine())
+        assert said in answer.sentences[0].text, answer.answer
+
+
+def test_numbers_that_differ_are_both_quoted_and_said_to_differ(tmp_path: Path, encoder: SentenceEncoder) -> None:
+    pipeline = over(tmp_path, encoder, guide=GUIDE, chronicle=CHRONICLE)
+    answer = pipeline.ask("When was the Brask mill founded?", ExtractiveEngine())
+    assert "1893" in answer.answer and "1895" in answer.answer and "1902" not in answer.answer
+    marked = [f"[{c.marker}] ({c.article})" for c in answer.citations if "1893" in c.quote or "1895" in c.quote]
+    assert len(marked) == 2 and all(mark in answer.note for mark in marked)
+    same = pipeline.ask("How much does a ticket to the Brask mill cost?", ExtractiveEngine())
+    assert "12 euros" in same.answer and not same.note
+
+
+def test_articles_that_give_different_shares_are_said_to_differ(pipeline: Pipeline) -> None:
+    answer = pipeline.ask("What percentage of PayPal transactions are legitimate?", ExtractiveEngine())
+    assert "99%" in answer.answer and "99.9%" in answer.answer and "differ" in answer.note

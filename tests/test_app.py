@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 from playwright.sync_api import Browser, Locator, Page, expect
 
@@ -151,6 +152,10 @@ def test_what_is_typed_while_an_example_is_answered(page: Page, local_model: Pat
     assert page.locator(".turn").count() == 2
 
 
+def kept(feedback: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in feedback.read_text(encoding="utf-8").splitlines()]
+
+
 def test_ask_again_edit_vote_and_copy(page: Page, index_dir: Path) -> None:
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     ask(page, "What is droput?")
@@ -170,7 +175,10 @@ def test_ask_again_edit_vote_and_copy(page: Page, index_dir: Path) -> None:
     page.get_by_role("button", name="Copy with citations").click()
     start, end = span(page.locator(CITES).first)
     assert f":{start}-{end}" in page.evaluate("navigator.clipboard.readText()")
-    lines = [json.loads(x) for x in (index_dir.parent / "feedback.jsonl").read_text(encoding="utf-8").splitlines()]
+    lines = kept(index_dir.parent / "feedback.jsonl")
+    while lines[-1]["kind"] != "vote":  # it is written when the button already looks pressed
+        page.wait_for_timeout(50)
+        lines = kept(index_dir.parent / "feedback.jsonl")
     vote = lines[-1]
     assert (vote["kind"], vote["vote"], vote["question"]) == ("vote", "up", "What is dropout?")
     assert vote["engine"] == "extractive" and vote["citations"][0]["start"] == start and len(vote["hits"]) == 5

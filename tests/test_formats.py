@@ -284,3 +284,24 @@ def test_answers_cite_page_and_anchor_and_spans_hold(tmp_path: Path, encoder: Se
         assert text[first["start"] : first["end"]] == first["quote"]
         hit = pipeline.retriever.search(question, 1).hits[0].record()
         assert (hit["source"], hit["page"], hit["anchor"]) == (source, page, anchor)
+
+
+def test_a_citation_names_its_own_section_where_a_passage_holds_several(
+    tmp_path: Path, encoder: SentenceEncoder
+) -> None:
+    folder = tmp_path / "corpus"
+    folder.mkdir()
+    (folder / "club.html").write_text(
+        "<h1>Rowing club</h1><h2>House rules</h2><h3>Boats</h3><p>Boats are carried by four people.</p>"
+        "<h3>Keys</h3><p>The key to the boathouse hangs in the porch of the Anchor inn.</p>"
+        "<h3>Fees</h3><p>Members pay 90 euros a year.</p>"
+    )
+    build_index([folder], tmp_path / "out", encoder=encoder)
+    pipeline = Pipeline(Retriever(open_index(tmp_path / "out"), encoder))
+    assert len(pipeline.retriever.index.chunks) == 1
+    for question, section in (
+        ("Where does the key to the boathouse hang?", "House rules > Keys"),
+        ("How much do members pay a year?", "House rules > Fees"),
+    ):
+        first = pipeline.ask(question, ExtractiveEngine()).record()["citations"][0]
+        assert first["section"] == section

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +17,14 @@ from sentence_transformers import SentenceTransformer
 from eval.scale import grow, search
 from index.bert import BertEncoder, best_precision, is_plain_bert
 from index.config import DEFAULT_ENCODER
-from index.encode import SentenceEncoder, default_device, find_model, load_passage_encoder, passage_text
+from index.encode import (
+    SentenceEncoder,
+    default_device,
+    find_model,
+    load_passage_encoder,
+    load_query_encoder,
+    passage_text,
+)
 from index.retrieve import Retriever
 from index.store import open_index
 from ingest.text import fold
@@ -36,6 +46,21 @@ def test_the_light_encoder_gives_the_vectors_of_sentence_transformers(
         assert np.allclose(rows[i].vector, plain[i], atol=1e-5)
         assert np.allclose(rows[i].tokens, known[i].tokens, atol=1e-5)
         assert rows[i].token_ids.tolist() == known[i].token_ids.tolist()
+
+
+def test_questions_are_encoded_alike_by_many_threads_without_sentence_transformers(texts: list[str]) -> None:
+    encoder = load_query_encoder()
+    assert isinstance(encoder, BertEncoder)
+    known = dict(BertEncoder(find_model(DEFAULT_ENCODER), "cpu").encode_passages(texts, 64))
+    with ThreadPoolExecutor(4) as pool:
+        asked = pool.map(encoder.encode_query, texts * 5)
+        rounds = list(pool.map(lambda most: dict(encoder.encode_passages(texts, most)), (64, 256) * 3))
+    for i, query in enumerate(asked):
+        assert np.allclose(query.vector, encoder.encode_query(texts[i % len(texts)]).vector, atol=1e-5)
+    for rows in rounds[::2]:
+        assert all(np.allclose(rows[i].tokens, known[i].tokens, atol=1e-5) for i in known)
+    code = "import sys, index.encode as e; e.load_query_encoder(); print('sentence_transformers' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "False"
 
 
 def test_half_precision_keeps_every_direction(encoder: SentenceEncoder, texts: list[str]) -> None:
@@ -94,3 +119,4 @@ def test_another_kind_of_model_is_left_to_sentence_transformers(tmp_path: Path) 
     pooling.write_text(json.dumps(json.loads(pooling.read_text()) | {"pooling_mode_cls_token": True}))
     assert not is_plain_bert(folder)
     assert isinstance(load_passage_encoder(str(folder), "cpu"), SentenceEncoder)
+    assert isinstance(load_query_encoder(str(folder), "cpu"), SentenceEncoder)

@@ -21,7 +21,7 @@ from bot.local import find_local_model
 from index import encode
 from index.build import build_index
 from index.config import DEFAULT_ENCODER, ROOT
-from index.encode import SentenceEncoder, find_model, load_encoder
+from index.encode import SentenceEncoder, find_model, load_encoder, load_query_encoder
 from index.retrieve import Retriever
 from index.store import open_index
 from ingest.errors import BackendError, ModelError, StoreError
@@ -123,7 +123,12 @@ def test_a_model_with_code_or_pickled_weights_is_refused(tmp_path: Path) -> None
     (pickled / "pytorch_model.bin").write_bytes(pickle.dumps(Bomb(mark)))
     for folder in (coded, pickled):
         with pytest.raises(ModelError, match="cannot be loaded"):
+            load_query_encoder(str(folder))
+        with pytest.raises(ModelError, match="cannot be loaded"):
             load_encoder(str(folder))
+    (pickled / "model.safetensors").write_bytes(b"no weights")
+    with pytest.raises(ModelError, match="cannot be loaded"):
+        load_query_encoder(str(pickled))
     assert not mark.exists()
 
 
