@@ -180,20 +180,21 @@ def favoured(evidence: Sequence[Evidence], names: Sequence[str], numbers: Sequen
 def about_named(
     evidence: Sequence[Evidence], names: Collection[str], titled: Mapping[str, frozenset[str]]
 ) -> list[Evidence]:
-    """The evidence on whom a question names, by stem, where articles are about them: theirs, and what names them
-    elsewhere. What another's article says of its own subject is no answer about this one's. All of it where no title
-    has a name; `titled` as `bot.compare.titles_by_name` tells.
+    """The evidence without that of articles about others than whom a question names, by stem, unless the piece or its
+    section has the name: what another's article says of its own subject is no answer about this one's. All of it where
+    no title has a name; `titled` as `bot.compare.titles_by_name` tells.
     """
     own = frozenset[str]().union(*(titled[name] for name in names if name in titled))
     if not own:
         return list(evidence)
     others = frozenset[str]().union(*titled.values()) - own
-    kept = []
-    for e in evidence:
-        told = e.text if e.chunk.article in others else e.chunk.text
-        if e.chunk.article in own or set(names) & set(stems(f"{e.chunk.section_at(e.start)} {told}")):
-            kept.append(e)
-    return placed_anew(kept)
+    return placed_anew(
+        [
+            e
+            for e in evidence
+            if e.chunk.article not in others or set(names) & set(stems(f"{e.chunk.section_at(e.start)} {e.text}"))
+        ]
+    )
 
 
 def placed_anew(evidence: Sequence[Evidence]) -> list[Evidence]:
