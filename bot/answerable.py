@@ -99,9 +99,12 @@ def subjects(articles: Collection[Article]) -> frozenset[str]:
             titles.setdefault(stem, set()).add(a.title)
     few = {s for s, t in titles.items() if len(t) <= max(1, len(articles) // 2) and rarity(s) == 1.0}
     own, total = Counter[str](), Counter[str]()
+    met: dict[str, frozenset[str]] = {}
     for a in articles:
-        for word, count in Counter(map(str.lower, _WORD.findall(a.text[a.start : a.end]))).items():
-            for stem in few.intersection(stems(word)):
+        for word, count in Counter(_WORD.findall(a.text[a.start : a.end].lower())).items():
+            if word not in met:
+                met[word] = frozenset(few.intersection(stems(word)))
+            for stem in met[word]:
                 total[stem] += count
                 own[stem] += count * (stem in titled[a.article_id])
     return frozenset(s for s in few if own[s] >= _MOSTLY * total[s])

@@ -146,8 +146,10 @@ class Chunk:
 
     def section_at(self, offset: int) -> str:
         """The headings above a place in the chunk, which may hold several short sections, as one line for a reader."""
+        if not self.sections:
+            return self.section
         at = bisect_right(self.sections, offset, key=lambda section: section.start)
-        return " > ".join(self.sections[at - 1].path) if at else self.section
+        return " > ".join(self.sections[at - 1].path) if at else ""
 
     @property
     def words(self) -> int:
