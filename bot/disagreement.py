@@ -26,7 +26,7 @@ def disagreement(
     question: str, citations: Sequence[Citation], evidence: Sequence[Evidence], names: Collection[str]
 ) -> tuple[Citation, Evidence] | None:
     """The first citation with such a number, and the best evidence of another article with a different one: about whom
-    the question names, in most of the question's words. Where it names nobody of the corpus's `names` (stems), not
+    the question names, in half of the question's words. Where it names nobody of the corpus's `names` (stems), not
     both may name somebody of their own.
     """
     wanted = [kind for kind in asked(question) if kind.kind in ("date", "duration", "share", "count", "money")]
