@@ -152,7 +152,7 @@ class Answerability:
         best = np.array([(e.encoded.tokens @ query.tokens.T).max(axis=0) for e in evidence])
         around = [surroundings(evidence, n) for n in range(len(evidence))]
         covered = np.array([best[near].max(axis=0) for near in around])
-        named = _names(question) | (set(stems(question)) & self.known_names)
+        named = _names(question) | self.known(question)
         merely = _merely_asked(question, evidence, best @ weights)
         bound = self._binding(query, evidence, covered, weights, named)
         strange = self._stranger(question, query, best, margin)
@@ -271,7 +271,7 @@ class Answerability:
         """Who or what the question names that tells passages of the corpus apart, in the question's words; neighbours
         ("Hugging Face") are one.
         """
-        named = set(stems(question)) & self.known_names
+        named = self.known(question)
         shouted = question.isupper()
         found: list[str] = []
         end = -2

@@ -26,7 +26,6 @@ from bot.nearness import NEAR, Nearness, QueryWords
 from bot.values import Answer, Citation, RefusalReason, Sentence, begins_paragraph
 from bot.verify import Judgement, Verifier
 from index.follow_up import Reading, Turn, leans, points_back, read
-from index.lexical import stems
 from index.query import check_history, check_question, without_courtesy, without_request
 from index.remember import DEFAULT_BYTES, RememberingEncoder
 from index.retrieve import Hit, Retrieval, Retriever
@@ -141,7 +140,7 @@ class Pipeline:
                 turns.append(Turn(without_courtesy(text)))
             elif turns:
                 asked = turns[-1].question
-                unnamed = not set(stems(asked)) & self._answerability.known_names
+                unnamed = not self._answerability.known(asked)
                 refused = text.startswith((prompts.NOTHING_RETRIEVED, *([prompts.NOT_SUPPORTED] * unnamed)))
                 turns[-1] = Turn(asked, text, refused)
         return [t for t in turns if not prompts.small_talk(t.question) and not prompts.about_itself(t.question, list)]
@@ -311,10 +310,10 @@ class Pipeline:
             yield answer.refuse("not_supported", prompts.NOT_SUPPORTED, _related(found))
             return
         names = self._answerability.known_names
-        if differ := None if parts else disagreement(asking, answer.citations, evidence, names):
+        if not parts and (differ := disagreement(asking, answer.citations, evidence, names)):
             first, other = differ
-            draft = Draft(other.clean, (other,))
             if not answer.cites(other):
+                draft = Draft(other.clean, (other,))
                 yield answer.say(draft, self._verifier.judge(draft, evidence))
             if second := answer.cites(other):
                 note = " ".join(filter(None, (note, prompts.articles_differ(first, second))))

@@ -48,9 +48,9 @@ class BertEncoder:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         self.source, self.precision = source, precision
         self.device = device or default_device()
-        on_cpu = self.device.partition(":")[0] == "cpu"
-        self._alone = alone and on_cpu
-        self._budget = 1 if self._alone else _TOKENS_A_BATCH["cpu" if on_cpu else "cuda"]
+        kind = self.device.partition(":")[0]
+        self._alone = alone and kind == "cpu"
+        self._budget = 1 if self._alone else _TOKENS_A_BATCH.get(kind, _TOKENS_A_BATCH["cpu"])
         self._lock = threading.Lock()  # a tokenizer is set before it is used; forward passes share the cores
         self.dimension = int(config["hidden_size"])
         self._longest = int(config["max_position_embeddings"])

@@ -168,7 +168,9 @@ def _corpus_hash(corpus: Corpus) -> str:
     for a in corpus.articles:
         digest.update("\x1f".join((a.article_id, a.title, a.source, a.url, str(a.start), a.text_hash)).encode())
         digest.update("".join(f"\x1e{p.start}\x1f{p.page}\x1f{p.anchor}" for p in a.places).encode())
-        digest.update("".join(f"\x1d{s.start}\x1f" + "\x1f".join(s.path) for s in a.sections).encode())
+        digest.update(
+            "".join(f"\x1d{s.start}\x1f" + "\x1f".join(s.path) for s in a.sections).encode("utf-8", "surrogatepass")
+        )
     return digest.hexdigest()
 
 

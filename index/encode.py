@@ -146,15 +146,7 @@ def load_encoder(name: str = DEFAULT_ENCODER, device: str | None = None, *, down
     Raises:
         ModelError: the model cannot be found or loaded.
     """
-    from sentence_transformers import SentenceTransformer
-
-    source = find_model(name)
-    if source.path == name and source.origin == "hub":
-        if not download:
-            raise ModelError(f"encoder {name!r} is not on this machine: build the index again, which downloads it")
-        model = _load(SentenceTransformer, source, device, "encoder")
-        return SentenceEncoder(model, find_model(name))  # now with its hash
-    return SentenceEncoder(_load(SentenceTransformer, source, device, "encoder"), source)
+    return _library_encoder(find_model(name), device, download=download)
 
 
 def load_query_encoder(name: str = DEFAULT_ENCODER, device: str | None = None, *, download: bool = True) -> Encoder:
@@ -164,7 +156,8 @@ def load_query_encoder(name: str = DEFAULT_ENCODER, device: str | None = None, *
     Raises:
         ModelError: the model cannot be found or loaded.
     """
-    return _plain_bert(name, device, alone=False) or load_encoder(name, device, download=download)
+    source = find_model(name)
+    return _plain_bert(source, device, alone=False) or _library_encoder(source, device, download=download)
 
 
 def load_passage_encoder(name: str = DEFAULT_ENCODER, device: str | None = None) -> Encoder:
@@ -173,16 +166,29 @@ def load_passage_encoder(name: str = DEFAULT_ENCODER, device: str | None = None)
     Raises:
         ModelError: the model cannot be found or loaded.
     """
-    if plain := _plain_bert(name, device, alone=True):
+    source = find_model(name)
+    if plain := _plain_bert(source, device, alone=True):
         return plain
-    encoder = load_encoder(name, device)
+    encoder = _library_encoder(source, device, download=True)
     encoder.alone = True
     return encoder
 
 
-def _plain_bert(name: str, device: str | None, *, alone: bool) -> Encoder | None:
+def _library_encoder(source: ModelSource, device: str | None, *, download: bool) -> SentenceEncoder:
+    from sentence_transformers import SentenceTransformer
+
+    if source.path == source.name and source.origin == "hub":
+        if not download:
+            raise ModelError(
+                f"encoder {source.name!r} is not on this machine: build the index again, which downloads it"
+            )
+        model = _load(SentenceTransformer, source, device, "encoder")
+        return SentenceEncoder(model, find_model(source.name))  # now with its hash
+    return SentenceEncoder(_load(SentenceTransformer, source, device, "encoder"), source)
+
+
+def _plain_bert(source: ModelSource, device: str | None, *, alone: bool) -> Encoder | None:
     """A model whose files are here and that `BertEncoder` reproduces; `alone` with the quickest precision."""
-    source = find_model(name)
     if not Path(source.path).is_dir():
         return None
     from index.bert import BertEncoder, best_precision, is_plain_bert

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from index.config import MODES, SearchConfig
-from index.encode import Encoded, Encoder, Reranker, find_model, load_query_encoder, load_reranker, passage_text
+from index.encode import Encoded, Encoder, Reranker, load_query_encoder, load_reranker, passage_text
 from index.follow_up import search_text
 from index.late import OnTheFlyTokens, TokenStore
 from index.query import check_history, check_question
@@ -89,13 +89,13 @@ class Retriever:
         """
         index = open_index(root)
         made_by = index.manifest["encoder"]
-        seen = find_model(made_by["name"]).weights_sha256
+        encoder = load_query_encoder(made_by["name"], device, download=False)
+        seen = encoder.source.weights_sha256
         if made_by["weights_sha256"] and seen and seen != made_by["weights_sha256"]:
             raise StoreError(
                 f"the index was made with weights {made_by['weights_sha256'][:12]} of {made_by['name']}, "
                 f"{seen[:12]} are installed; rebuild it: python -m index build"
             )
-        encoder = load_query_encoder(made_by["name"], device, download=False)
         named = config.reranker if config else ""
         return cls(index, encoder, config, load_reranker(named, device) if named else None)
 

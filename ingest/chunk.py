@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from ingest.outline import path_label
+from ingest.outline import sections
 from ingest.text import sentence_spans
 from ingest.values import Article, Block, Chunk, Level, chunk_id
 
@@ -86,16 +86,14 @@ def _units(article: Article, limit: int) -> Iterator[list[_Atom]]:
     """Atoms grouped by the section or question they belong to; headings open a group."""
     unit: list[_Atom] = []
     has_text = False
-    stack: list[Block] = []
+    paths = {section.start: section.path for section in sections(article.blocks)}
+    path: tuple[str, ...] = ()
     for n, block in enumerate(article.blocks):
         if block.kind == "heading":
-            while stack and stack[-1].level >= block.level:
-                stack.pop()
-            stack.append(block)
+            path = paths[block.start]
             if block.level <= Level.QUESTION and has_text:
                 yield unit
                 unit, has_text = [], False
-        path = tuple(b.label for b in stack if path_label(b.label))
         previous = article.blocks[n - 1] if n else None
         unit.extend(_atoms(article.text, block, previous, path, limit))
         has_text = has_text or block.kind != "heading"

@@ -79,11 +79,11 @@ def sections(blocks: Sequence[Block]) -> tuple[Section, ...]:
     for block in blocks:
         if block.kind == "heading":
             stack = [*(b for b in stack if b.level < block.level), block]
-            found.append(Section(block.start, tuple(b.label for b in stack if path_label(b.label))))
+            found.append(Section(block.start, tuple(b.label for b in stack if _path_label(b.label))))
     return tuple(found)
 
 
-def path_label(label: str) -> bool:
+def _path_label(label: str) -> bool:
     """Whether a heading says something in a path; "Answer:" does not."""
     return bool(label) and not _ANSWER.match(label)
 

@@ -218,31 +218,27 @@ NEWS = """# Releases of zupf
 """
 
 
-@pytest.fixture(scope="module")
-def zupf(tmp_path_factory: pytest.TempPathFactory, encoder: SentenceEncoder) -> Pipeline:
-    root = tmp_path_factory.mktemp("zupf")
-    for name, text in (("tool.md", TOOL), ("news.md", NEWS), ("bakery.md", BAKERY), ("mill.md", MILL)):
-        (root / name).write_text(text, encoding="utf-8")
-    build_index([root], root / "index", encoder=encoder)
-    return Pipeline(Retriever(open_index(root / "index"), encoder))
-
-
-@pytest.fixture(scope="module")
-def trades(tmp_path_factory: pytest.TempPathFactory, encoder: SentenceEncoder) -> Pipeline:
-    folder = tmp_path_factory.mktemp("trades")
+def over(folder: Path, encoder: SentenceEncoder, **texts: str) -> Pipeline:
     (folder / "corpus").mkdir()
-    (folder / "corpus" / "bakery.md").write_text(BAKERY, encoding="utf-8")
-    (folder / "corpus" / "mill.md").write_text(MILL, encoding="utf-8")
+    for name, text in texts.items():
+        (folder / "corpus" / f"{name}.md").write_text(text, encoding="utf-8")
     build_index([folder / "corpus"], folder / "index", encoder=encoder)
     return Pipeline(Retriever(open_index(folder / "index"), encoder))
 
 
 @pytest.fixture(scope="module")
+def zupf(tmp_path_factory: pytest.TempPathFactory, encoder: SentenceEncoder) -> Pipeline:
+    return over(tmp_path_factory.mktemp("zupf"), encoder, tool=TOOL, news=NEWS, bakery=BAKERY, mill=MILL)
+
+
+@pytest.fixture(scope="module")
+def trades(tmp_path_factory: pytest.TempPathFactory, encoder: SentenceEncoder) -> Pipeline:
+    return over(tmp_path_factory.mktemp("trades"), encoder, bakery=BAKERY, mill=MILL)
+
+
+@pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory, encoder: SentenceEncoder) -> Pipeline:
-    folder = tmp_path_factory.mktemp("house")
-    (folder / "house.md").write_text(HOUSE, encoding="utf-8")
-    build_index([folder / "house.md"], folder / "index", encoder=encoder)
-    return Pipeline(Retriever(open_index(folder / "index"), encoder))
+    return over(tmp_path_factory.mktemp("house"), encoder, house=HOUSE)
 
 
 @pytest.fixture(scope="module")
@@ -725,14 +721,6 @@ A ticket to the Brask mill has cost 12 euros for years. The bridge at the Brask 
 @pytest.fixture(scope="module")
 def leaflets(tmp_path_factory: pytest.TempPathFactory, encoder: SentenceEncoder) -> Pipeline:
     return over(tmp_path_factory.mktemp("leaflets"), encoder, ibuprofen=IBUPROFEN, cetirizine=CETIRIZINE)
-
-
-def over(folder: Path, encoder: SentenceEncoder, **texts: str) -> Pipeline:
-    (folder / "corpus").mkdir()
-    for name, text in texts.items():
-        (folder / "corpus" / f"{name}.md").write_text(text, encoding="utf-8")
-    build_index([folder / "corpus"], folder / "index", encoder=encoder)
-    return Pipeline(Retriever(open_index(folder / "index"), encoder))
 
 
 def test_what_is_said_of_another_is_no_answer_about_the_one_that_is_named(leaflets: Pipeline) -> None:
