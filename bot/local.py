@@ -122,8 +122,11 @@ class LocalEngine:
             try:
                 tokenizer = AutoTokenizer.from_pretrained(path)
                 if four_bit:
+                    bits = BitsAndBytesConfig(
+                        load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=dtype
+                    )
                     model = AutoModelForCausalLM.from_pretrained(
-                        path, quantization_config=BitsAndBytesConfig(load_in_4bit=True), device_map=device
+                        path, dtype=dtype, quantization_config=bits, device_map=device
                     ).eval()
                 else:
                     model = AutoModelForCausalLM.from_pretrained(path, dtype=dtype).to(device).eval()

@@ -3,7 +3,7 @@
 `python -m eval bench --build [--megabytes N] --out FILE.json`. Theirs is what a tutorial does:
 `RecursiveCharacterTextSplitter` (1,000 characters, 200 of overlap), sentence vectors by sentence-transformers with its
 defaults, a flat FAISS index, everything written to disk (`eval.build_langchain`). Ours is `python -m index build`,
-which also makes BM25 and token vectors. They take turns A B A B, so that a busy machine slows both.
+which also makes BM25 and token vectors. They take turns A B A B, so that a busy machine slows both; a GPU serves both.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from eval.bench import every_core
 from eval.data import DEFAULT_QUESTIONS, read_questions
 from eval.run import evaluate
 from index.config import DEFAULT_CORPUS, DEFAULT_ENCODER, ROOT
-from index.encode import find_model
+from index.encode import default_device, find_model
 from index.retrieve import Retriever
 from ingest.errors import PinciteError
 
@@ -85,11 +85,19 @@ def build_speed(scratch: Path, megabytes: float = 0, rounds: int = 3) -> dict[st
     return {
         "made": date.today().isoformat(),
         "command": "python -m eval bench --build" + (f" --megabytes {megabytes:g}" if megabytes else ""),
-        "machine": f"{platform.machine()}, {os.cpu_count()} CPUs, Python {platform.python_version()}",
+        "machine": _machine(),
         "conditions": f"medians of {rounds} rounds, in turn, whole processes; load before: {os.getloadavg()[0]:.1f}",
         "rounds": {name: [vars_of(c) for c in made] for name, made in costs.items()},
         "figures": figures,
     }
+
+
+def _machine() -> str:
+    """Processor, cores, GPU if both would use one, Python."""
+    import torch
+
+    gpu = f", {torch.cuda.get_device_name()}" if default_device() == "cuda" else ""
+    return f"{platform.machine()}, {os.cpu_count()} CPUs{gpu}, Python {platform.python_version()}"
 
 
 def vars_of(cost: Cost) -> dict[str, float]:

@@ -20,7 +20,7 @@ def main(corpus: str, out: str, model: str) -> None:
     ]
     splitter = RecursiveCharacterTextSplitter(chunk_size=1000, chunk_overlap=200)
     pieces = splitter.split_documents(documents)
-    vectors = SentenceTransformer(model, device="cpu").encode([piece.page_content for piece in pieces])
+    vectors = SentenceTransformer(model).encode([piece.page_content for piece in pieces])
     index = faiss.IndexFlatL2(vectors.shape[1])
     index.add(vectors)
     folder = Path(out)

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import json
 import threading
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,7 +20,8 @@ from safetensors.torch import load_file
 from tokenizers import Tokenizer
 from torch.nn import functional as F  # noqa: N812 (what everybody calls it)
 
-from index.encode import Encoded, ModelSource, default_device, light_vocabulary, one_token
+from index.encode import Encoded, ModelSource, default_device, light_vocabulary, map_ahead, one_token
+from ingest.errors import ModelError
 from ingest.text import fold
 
 _TOKENS_A_BATCH = {"cpu": 512, "cuda": 65_536}
@@ -116,22 +116,30 @@ class BertEncoder:
         if not self._alone or cores == 1:
             for numbers, ids in batches:
                 with self._lock:
-                    encoded = self._forward(ids)
-                yield numbers, encoded
+                    rows = self._forward(ids)
+                yield numbers, rows
             return
-        waiting: deque[tuple[list[int], Future[list[Encoded]]]] = deque()
         try:
             with ThreadPoolExecutor(cores, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-                for numbers, ids in batches:
-                    waiting.append((numbers, pool.submit(self._forward, ids)))
-                    if len(waiting) > _AHEAD * cores:
-                        first, rows = waiting.popleft()
-                        yield first, rows.result()
-                yield from ((first, rows.result()) for first, rows in waiting)
+                encoded = map_ahead(pool, lambda batch: self._forward(batch[1]), batches, _AHEAD * cores)
+                yield from ((numbers, rows) for (numbers, _), rows in encoded)
         finally:
             torch.set_num_threads(cores)  # what threads that come later begin with
 
     def _forward(self, ids: list[list[int]]) -> list[Encoded]:
+        """All of them at once, or in halves where the GPU has no room for that: others may be using it."""
+        try:
+            return self._encoded(ids)
+        except torch.OutOfMemoryError:
+            if len(ids) == 1:
+                raise ModelError(
+                    f"no memory is left on {self.device}: free some, or set CUDA_VISIBLE_DEVICES= to use the CPU"
+                ) from None
+        torch.cuda.empty_cache()  # not in the handler, where the error still holds what did not fit
+        middle = len(ids) // 2
+        return self._forward(ids[:middle]) + self._forward(ids[middle:])
+
+    def _encoded(self, ids: list[list[int]]) -> list[Encoded]:
         lengths = [len(row) for row in ids]
         width = min(-(-max(lengths) // _STEP) * _STEP, self._longest)
         padded = torch.zeros(len(ids), width, dtype=torch.long)

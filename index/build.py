@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -12,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from index.config import FORMAT_VERSION, IndexConfig, StoreConfig
-from index.encode import Encoder, find_model, load_passage_encoder, passage_text
+from index.encode import Encoded, Encoder, find_model, load_passage_encoder, map_ahead, passage_text
 from index.late import QuantisedTokens
 from index.spool import TokenSpool
 from index.store import Index, build_lock, open_index, read_manifest, write_index
@@ -23,6 +25,7 @@ from ingest.load import Corpus, load_corpus
 from ingest.values import Chunk
 
 Progress = Callable[[int, int], None]  # (chunks done, chunks to encode)
+_AHEAD = 4  # texts a core whose tokens wait to be quantised
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,10 +158,19 @@ def _encode(
         vocabulary = len(light)
         texts = list(fresh)
         report = (lambda done: progress(done, len(fresh))) if progress else None
-        for n, row in encoder.encode_passages(texts, config.max_tokens, report):
-            stored = QuantisedTokens.of(row, light) if config.token_vectors else QuantisedTokens.without_vectors(row)
-            vectors[fresh[texts[n]]] = row.vector
-            spool.add(fresh[texts[n]], stored.compacted() if compact else stored)
+        encoded = encoder.encode_passages(texts, config.max_tokens, report)
+
+        def stored(one: tuple[int, Encoded]) -> QuantisedTokens:
+            if not config.token_vectors:
+                return QuantisedTokens.without_vectors(one[1])
+            tokens = QuantisedTokens.of(one[1], light)
+            return tokens.compacted() if compact else tokens
+
+        cores = os.cpu_count() or 1
+        with ThreadPoolExecutor(cores) as pool:  # a GPU encodes quicker than one core quantises
+            for (n, row), tokens in map_ahead(pool, stored, encoded, _AHEAD * cores):
+                vectors[fresh[texts[n]]] = row.vector
+                spool.add(fresh[texts[n]], tokens)
     return vectors, vocabulary, len(fresh)
 
 

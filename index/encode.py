@@ -12,10 +12,12 @@ import importlib.util
 import os
 import re
 import threading
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import numpy as np
 
@@ -39,6 +41,10 @@ _WIDTH_STEP, _NARROW_STEP, _NARROW = 16, 8, 32  # tokens; up to the last, the na
 _SLAB = 8192  # texts whose lengths are looked at together
 
 _ENDINGS = re.compile("s|es|e?d|ing|ly|e[rn]|ers|ors?|y|ive|able|ness|ful|less|ment")  # of words known without them
+
+
+_Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,6 +271,19 @@ def default_device() -> str:
     if on_zerogpu():
         return "cpu"
     return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def map_ahead(
+    pool: Executor, function: Callable[[_Item], _Result], items: Iterable[_Item], ahead: int
+) -> Iterator[tuple[_Item, _Result]]:
+    """Every item with its result, in order, while at most `ahead` further items are worked on or wait to be taken."""
+    waiting: deque[tuple[_Item, Future[_Result]]] = deque()
+    for item in items:
+        waiting.append((item, pool.submit(function, item)))
+        if len(waiting) > ahead:
+            first, result = waiting.popleft()
+            yield first, result.result()
+    yield from ((first, result.result()) for first, result in waiting)
 
 
 class SentenceEncoder:

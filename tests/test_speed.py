@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from sentence_transformers import SentenceTransformer
 
 from eval.scale import grow, search
@@ -27,6 +28,7 @@ from index.encode import (
 )
 from index.retrieve import Retriever
 from index.store import open_index
+from ingest.errors import ModelError
 from ingest.text import fold
 
 
@@ -69,6 +71,26 @@ def test_half_precision_keeps_every_direction(encoder: SentenceEncoder, texts: l
     for i in range(len(texts)):
         assert float(rows[i].vector @ known[i].vector) >= 0.999
         assert (rows[i].tokens * known[i].tokens).sum(axis=1).min() >= 0.998
+
+
+def test_a_batch_too_large_for_the_memory_is_encoded_in_parts(
+    texts: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoder = BertEncoder(find_model(DEFAULT_ENCODER), "cpu", alone=False)
+    known = dict(encoder.encode_passages(texts, 256))
+    whole, rooms = BertEncoder._states, {"rows": 1}
+
+    def states(self: BertEncoder, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        if len(ids) > rooms["rows"]:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return whole(self, ids, mask)
+
+    monkeypatch.setattr(BertEncoder, "_states", states)
+    rows = dict(encoder.encode_passages(texts, 256))
+    assert all(np.allclose(rows[i].tokens, known[i].tokens, atol=1e-5) for i in range(len(texts)))
+    rooms["rows"] = 0
+    with pytest.raises(ModelError, match="no memory is left on cpu"):
+        encoder.encode_query("What is dropout?")
 
 
 def test_a_text_has_the_same_vectors_whatever_is_encoded_with_it(texts: list[str]) -> None:
