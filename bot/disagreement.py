@@ -1,4 +1,4 @@
-"""Whether another article gives a different number for what a question asks the number of."""
+"""Whether another article gives a different number for what a question asks the number of, or one of its own."""
 
 from __future__ import annotations
 
@@ -29,9 +29,8 @@ def disagreement(
     the question names, in half of the question's words. Where it names nobody of the corpus's `names` (stems), not
     both may name somebody of their own.
     """
-    wanted = [kind for kind in asked(question) if kind.kind in ("date", "duration", "share", "count", "money")]
     asking = set(stems(question))
-    for kind in wanted:
+    for kind in _numeric(question):
         telling = [e for e in evidence if not (e.heading or e.leads) and holds(e.clean, kind)]
         least = max((e.score for e in telling), default=0.0) - _NEAR
         others = sorted((e for e in telling if e.score >= least), key=lambda e: -e.score)
@@ -46,6 +45,29 @@ def disagreement(
                 if 0 < len(theirs) <= _MOST and _comparable(asking, both, set(names)) and _differ(own, theirs):
                     return cited, other
     return None
+
+
+def each_its_own(
+    question: str, citations: Sequence[Citation], names: Collection[str]
+) -> tuple[Citation, Citation] | None:
+    """The first citation with such a number, and the first of another article with one, where each names somebody of
+    its own among the corpus's `names` (stems) and the question names nobody: whose number is it?
+    """
+    asking, known = set(stems(question)), set(names)
+    if asking & known:
+        return None
+    for kind in _numeric(question):
+        telling = [c for c in citations if holds(c.quote, kind)]
+        for first, second in ((a, b) for n, a in enumerate(telling) for b in telling[n + 1 :]):
+            one, two = (set(stems(f"{c.article} {c.section} {c.quote}")) & known for c in (first, second))
+            if first.article_id != second.article_id and one - two and two - one:
+                return first, second
+    return None
+
+
+def _numeric(question: str) -> list[Asked]:
+    """What the question asks for that is told by a number."""
+    return [kind for kind in asked(question) if kind.kind in ("date", "duration", "share", "count", "money")]
 
 
 def _comparable(asking: set[str], pieces: Sequence[tuple[str, str]], names: set[str]) -> bool:

@@ -17,7 +17,7 @@ from bot import prompts
 from bot.answerable import ANSWERS, Answerability
 from bot.asked import identifiers
 from bot.compare import Part, compared, compares, titles_by_name
-from bot.disagreement import disagreement
+from bot.disagreement import disagreement, each_its_own
 from bot.engine import Draft, Engine, ExtractiveEngine
 from bot.evidence import Evidence, EvidenceConfig, about_named, favoured, gather, placed_anew
 from bot.lists import rest_of_section
@@ -317,6 +317,8 @@ class Pipeline:
                 yield answer.say(draft, self._verifier.judge(draft, evidence))
             if second := answer.cites(other):
                 note = " ".join(filter(None, (note, prompts.articles_differ(first, second))))
+        elif not parts and (own := each_its_own(asking, answer.citations, names)):
+            note = " ".join(filter(None, (note, prompts.articles_apart(*own))))
         yield answer.finish(note)
 
 

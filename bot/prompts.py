@@ -35,6 +35,7 @@ UNSUPPORTED_MARK = "(not in the articles:)"
 SOME_MARKED = "Nothing in the articles supports the marked sentences: they are the model's own."
 SOME_REMOVED = "Some of what the model wrote was left out: nothing in the articles supports it."
 ARTICLES_DIFFER = "The articles differ on this: compare [$first] ($one) with [$second] ($two)."
+ARTICLES_APART = "Each article tells of its own subject: [$first] is from “$one”, [$second] from “$two”."
 
 GREETING = (
     "Hello! Ask me anything that the articles discuss; every sentence of an answer links to the words it rests on."
@@ -161,7 +162,16 @@ def unspoken(text: str) -> str:
 
 def articles_differ(first: Citation, second: Citation) -> str:
     """The note when two citations give different figures."""
-    return Template(ARTICLES_DIFFER).substitute(
+    return _compared(ARTICLES_DIFFER, first, second)
+
+
+def articles_apart(first: Citation, second: Citation) -> str:
+    """The note when two citations give figures of different subjects."""
+    return _compared(ARTICLES_APART, first, second)
+
+
+def _compared(template: str, first: Citation, second: Citation) -> str:
+    return Template(template).substitute(
         first=first.marker, one=first.article, second=second.marker, two=second.article
     )
 
