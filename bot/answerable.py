@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterable, Sequence
 
 import numpy as np
 
-from bot.asked import Asked, asked, has_number, holds, identifiers
+from bot.asked import EARNED, Asked, asked, has_number, holds, identifiers
 from bot.evidence import Evidence
 from bot.layout import announces, is_title, lineage, surroundings
 from bot.nearness import QueryWords
@@ -34,6 +34,11 @@ _SHORT_QUERY, _FAR, _WEIGHTY = 8, 0.36, 0.12  # content words; cosine; share of 
 _FOREIGN_FAR = 0.38  # the cosine for a word that the corpus lacks
 _VERY_FAR = 0.25  # the same for common words
 _THIN = 0.38  # mean cosine of the words of a query with those of a place
+_SHORTER_QUERY, _RARER, _MET, _UNMET = 6, 0.6, 0.65, 0.4  # content words; `rarity`; cosines
+_TOLD = 0.7  # share of the squared rarities of a query's words
+_KIND_WORDS = EARNED | frozenset(
+    stems("cost price charge fee expensive spend money date year number percentage share count formula code often long")
+)
 _RARE = 0.4  # `rarity` from which a word says something by itself
 _ALMOST = 0.85  # share of the best place's coverage that places reach where a word of a claim may stand as well
 _COMPOUND = re.compile(r"\b\w+(?:-\w+)+")  # "take-home" says nothing of a home
@@ -166,7 +171,7 @@ class Answerability:
         wanted = asked(question)
         thin = self._thin(query, covered, named)
         unmet = not part and bool(thin.all()) and self._finds(query, named)
-        places = np.where(thin, 0.0, places / places.max())
+        places = np.where(thin | self._elsewhere(query, best, covered, named), 0.0, places / places.max())
         kinds = [self._best_place(kind, evidence, around, places, question, named) for kind in wanted]
         return min(merely, bound, 0.5 if strange or unmet else 1.0, float(np.mean(kinds)) if kinds else 1.0)
 
@@ -294,6 +299,19 @@ class Answerability:
         telling = any(rarity(stem) >= _RARE for word in words for stem in word)
         return telling and any(all(word & path for word in words) for path in above)
 
+    def is_told(self, query: Encoded, hits: Sequence[Hit]) -> bool:
+        """Whether most of what the words of the query say by their mere presence stands literally in one hit, in two
+        rare words at least.
+        """
+        words = [set(stems(word)) for word, _places in self._words.telling(query)]
+        weights = [min(map(rarity, word), default=0.0) for word in words]
+        for hit in hits:
+            said = set(stems(" ".join([hit.chunk.article, *hit.chunk.headings, hit.chunk.text])))
+            met = [weight for word, weight in zip(words, weights, strict=True) if word & said]
+            if sum(w >= _RARER for w in met) > 1 and sum(w * w for w in met) >= _TOLD * sum(w * w for w in weights):
+                return True
+        return False
+
     def _finds(self, query: Encoded, named: Collection[str]) -> bool:
         """Whether a name of the query stands in so few passages that it finds them, whatever is asked about it."""
         idf = self._store.idf[query.token_ids]
@@ -332,10 +350,12 @@ class Answerability:
                 kind.kind == "count" and _lists(evidence, n, kind)
             ):
                 continue
+            place = [piece.chunk.article, piece.chunk.section, *(evidence[k].text for k in around[n])]
+            here = set(stems(" ".join(place)))
+            if kind.kind == "salary" and not here & EARNED:
+                continue
             share = 1.0
             if named:
-                place = [piece.chunk.article, piece.chunk.section, *(evidence[k].text for k in around[n])]
-                here = set(stems(" ".join(place)))
                 share = (len(named & here) + 0.5 * len(named & set(stems(piece.chunk.text)) - here)) / len(named)
             near = float(covered[n])
             if kind.kind in _HEADS and (piece.heading or is_title(piece)):  # it heads what stands below it
@@ -356,6 +376,25 @@ class Answerability:
         met = np.stack([covered[:, p].mean(axis=1) for p in words])
         thin: np.ndarray = met.mean(axis=0) < _THIN
         return thin
+
+    def _elsewhere(self, query: Encoded, best: np.ndarray, covered: np.ndarray, named: Collection[str]) -> np.ndarray:
+        """(places,) bool: where a rare word of a short query, no name, is not met though it is elsewhere. A thing of
+        the kind asked for there is one of something else: what is paid for a desk, where a pension is asked about.
+        """
+        words = self._words.telling(query)
+        if len(words) > _SHORTER_QUERY:
+            return np.zeros(len(covered), dtype=bool)
+        near = best.max(axis=0)
+        rare = [
+            p
+            for word, p in words
+            if not set(stems(word)) & (set(named) | _ABOUT_TEXTS | _KIND_WORDS)
+            and min(map(rarity, stems(word)), default=0.0) >= _RARER
+            and near[p].mean() >= _MET
+        ]
+        lowest = np.min([covered[:, p].mean(axis=1) for p in rare] + [np.ones(len(covered))], axis=0)
+        elsewhere: np.ndarray = lowest < _UNMET
+        return elsewhere
 
     def _telling(self, query: Encoded, weights: np.ndarray) -> list[tuple[str, int, float]]:
         """The words that a short query turns on, each with its token's place and its rarity; none of a long one.

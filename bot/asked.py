@@ -27,6 +27,8 @@ _VERB = (
     "do|does|did|are|is|was|were|has|have|had|can|could|should|will|would|must|may|there|in|of|at|on|for|to|with|per|"
     "and|or|it|they|we|you|i|the|a|an"
 )
+_MONEY = r"[$€£₹¥]\s?\d|\b\d[\d,.]*\s?k\b|\b\d[\d,.]*\s?(?:usd|eur|gbp|inr|dollars|euros|pounds|lakhs?|cents)\b"
+EARNED = frozenset(stems("salary earn wage pay paid payment compensation income stipend offer bonus"))  # stems
 # kind -> the form of the question, and the form of a text that holds such a thing. A group in the question's form
 # is what is counted or measured; `{of}` in the text's form stands for it.
 _KINDS: dict[str, tuple[str, str]] = {
@@ -56,12 +58,18 @@ _KINDS: dict[str, tuple[str, str]] = {
         rf"(?:\b(?:{LABEL})\s?#?|^\s*){{of}}\b",
     ),
     "money": (
-        r"(?<!\bby )\bhow much\b.*\b(?:earns?|pays?|paid|costs?|makes?|charges?|salary|spend)\b|\bhow expensive\b|"
-        r"\b(?:what|which|how)\b.*\b(?:salary|salaries|wages?|compensation|earns?|stipend|tuition)\b|"
+        r"(?<!\bby )\bhow much\b.*\b(?:pays?|paid|costs?|makes?|charges?|spend)\b|\bhow expensive\b|"
+        r"\b(?:what|which|how)\b.*\btuition\b|"
         r"\bwhat(?:'s| (?:does|do|did|is|are))\b.*\b(?:pays?|paid|charges?|price of|fee|cost of|costs?)\b(?! function)|"
-        r"^(?:the )?(?:price|fees?|salary|salaries|wages?) (?:of|for|at)\b|"
-        r"^[\w '-]+ (?:salary|salaries)\W*$",
-        r"[$€£₹¥]\s?\d|\b\d[\d,.]*\s?k\b|\b\d[\d,.]*\s?(?:usd|eur|gbp|inr|dollars|euros|pounds|lakhs?|cents)\b",
+        r"^(?:the )?(?:price|fees?) (?:of|for|at)\b",
+        _MONEY,
+    ),
+    "salary": (
+        r"\b(?:how much|what|which|how)\b.*\b(?:earns?|salary|salaries|wages?|compensation|stipend)\b|"
+        r"\bpays? (?:its|their|his|her|the|new|senior|junior) (?:[\w-]+ ){0,2}(?:employees|staff|workers|people|engineers|"
+        r"developers|scientists|managers|teachers|drivers|interns)\b|^[\w '-]+ (?:salary|salaries)\W*$|"
+        r"^(?:the )?(?:salary|salaries|wages?) (?:of|for|at)\b",
+        _MONEY,
     ),
     "duration": (
         rf"\bhow long (?!should|must|can|is the|are the)|\bhow (?:many|much) (?:{_TIME}|time)\b|\bhow soon\b",
@@ -72,7 +80,8 @@ _KINDS: dict[str, tuple[str, str]] = {
     "date": (
         r"\b(?:what|which) (?:year|date|month|decade)\b|\bwhen (?:was|were|did)\b|\bsince when\b|"
         r"\bwhen (?:is|are) the (?:next|first|last|deadline)\b|\bwhen (?:does|do|will) .*\b(?:take place|come out|"
-        r"be (?:held|released|launched))\b|\bwhen (?:does|do|will) the next\b",
+        r"be (?:held|released|launched))\b|\bwhen (?:does|do|will) the next\b|"
+        r"\bwhen (?:is|are|will) .*\b(?:going to be|be) (?:finished|ready|completed|done|repaired|available|open(?:ed)?)\b",
         r"\b(?:1\d|20)\d\d\b|\b(?:january|february|march|april|june|july|august|september|october|november|december|"
         r"century|today|yesterday|(?:last|this) (?:year|month|week))\b",
     ),
@@ -88,7 +97,7 @@ _KINDS: dict[str, tuple[str, str]] = {
         r"\bwhat(?:'s| is| was) the (?:[\w-]+ ){0,2}(?:rate|size|latency|throughput|price|speed|distance|age|height|"
         r"weight|threshold)(?= (?:of|for|at|used|set) (?!a\b|an\b))|"
         r"\bhow much (?:latency|memory|storage|bandwidth|data|power|energy|water|space|accuracy|traffic|throughput)\b|"
-        r"\bwhat (?:is|are|was|were) the (?:minimum|maximum|exact|average|f1) |\bhow (?:big|large|tall|old)\b",
+        r"\bwhat (?:is|are|was|were) the (?:minimum|maximum|exact|average|f1) |\bhow (?:big|large|tall|old|high|wide|thick)\b",
         rf"\d|\b(?:{_WORDS})\b",
     ),
     "frequency": (
@@ -117,7 +126,10 @@ _KINDS: dict[str, tuple[str, str]] = {
         r"\bwho (?:is|was|were|are) the\b.*\b(?:ceo|cto|founders?|authors?|inventors?|presidents?|heads?|directors?|"
         r"creators?|chief|scientists?|officers?|owners?|chair\w*|mayors?|ministers?|coach|boss|leaders?)\b|"
         r"\bnames? of\b.*\bwho\b|"
-        r"\bwho (?:wrote|founded|invented|created|discovered|authored|teaches|runs|leads)\b",
+        r"\bwho (?:wrote|founded|invented|created|discovered|authored|teaches|runs|leads)\b|"
+        r"\b(?:which|what) (?:[\w-]+ )?(?:doctor|engineer|architect|scientist|physicist|chemist|author|writer|artist|painter|"
+        r"professor|inventor|king|queen|president|general|composer|singer|actor|actress|player|coach|person) (?!s\b)"
+        r"(?!(?:is|are|do|does|should|can|would|will|to|or|and|jobs?|roles?|interviews?|positions?|skills?|salar\w+)\b)\w+",
         r"(?-i:\b(?!(?:The|An?|In|At|On|This|That|Our|We|It|For|And|But|If|When|How|What|Why)\b)"
         r"(?=\w*[^\WA-Z])[A-Z][\w’'-]+\.? (?:[A-Z]\. )?(?:de |van |von |bin )?(?=\w*[^\WA-Z])[A-Z][\w’'-]+|"
         r"[A-Z][\w’'-]+ et al\b)",
@@ -299,7 +311,8 @@ def asked(question: str) -> tuple[Asked, ...]:
                 groups = [g for g in match.groups() if g]
                 of = _thing(groups[-1].split(), kind) if groups else ""
                 found.append(Asked(kind, str(_SPELLED.index(of) + 1) if kind == "label" and of in _SPELLED else of))
-    special = [a for a in found if a.kind != "number"]
+    paid = any(a.kind == "salary" for a in found)
+    special = [a for a in found if a.kind != "number" and not (paid and a.kind == "money")]
     return tuple(dict.fromkeys(special or found))
 
 
@@ -319,6 +332,7 @@ def _thing(words: Sequence[str], kind: str) -> str:
 def holds(text: str, wanted: Asked, question: str = "", common: Collection[str] = frozenset()) -> bool:
     """Whether the text holds a thing of the wanted kind. A name that the `question` itself has is not one asked for,
     nor is a person whose name has a word of it; words that the corpus also writes in lower case (`common`) are no name.
+    Of a salary an amount of money is enough: whether it is earned stands around it (`EARNED`).
     """
     plain = fold(text)
     if wanted.kind == "count":

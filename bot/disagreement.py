@@ -67,7 +67,7 @@ def each_its_own(
 
 def _numeric(question: str) -> list[Asked]:
     """What the question asks for that is told by a number."""
-    return [kind for kind in asked(question) if kind.kind in ("date", "duration", "share", "count", "money")]
+    return [kind for kind in asked(question) if kind.kind in ("date", "duration", "share", "count", "money", "salary")]
 
 
 def _comparable(asking: set[str], pieces: Sequence[tuple[str, str]], names: set[str]) -> bool:
@@ -93,7 +93,10 @@ def _values(text: str, kind: Asked) -> Iterator[Amount]:
             (measure and any(key.startswith(measure) for key in amount.known))
             or (kind.kind == "date" and _YEAR.fullmatch(plain[amount.start : amount.end]))
             or (kind.kind == "count" and holds(plain[amount.start : following], kind))
-            or (kind.kind == "money" and (_MONEY.search(plain[: amount.start]) or _MONEY.match(plain[amount.end :])))
+            or (
+                kind.kind in ("money", "salary")
+                and (_MONEY.search(plain[: amount.start]) or _MONEY.match(plain[amount.end :]))
+            )
         ):
             yield amount
 

@@ -26,7 +26,7 @@ from bot.nearness import NEAR, Nearness, QueryWords
 from bot.values import Answer, Citation, RefusalReason, Sentence, begins_paragraph
 from bot.verify import Judgement, Verifier
 from index.follow_up import Reading, Turn, leans, points_back, read
-from index.query import check_history, check_question, without_courtesy, without_request
+from index.query import Manner, check_history, check_question, without_courtesy, without_manner, without_request
 from index.remember import DEFAULT_BYTES, RememberingEncoder
 from index.retrieve import Hit, Retrieval, Retriever
 from index.turns import Wish, wish
@@ -71,6 +71,7 @@ class Said:
     item: int
 
 
+_NEARLY = 0.17  # below the least nearness, where literal words decide
 _ELSEWHERE = 0.15  # how much farther than what is refused a short message must be, said among others
 _BRIEF, _BRIEF_LIST = 2, 4  # sentences of a short answer, lines where they are a list
 _MORE = 0.82  # how near what is told further comes to the best evidence
@@ -137,7 +138,7 @@ class Pipeline:
         for message in history:
             text = message["content"]
             if message["role"] == "user":
-                turns.append(Turn(without_courtesy(text)))
+                turns.append(Turn(_asked_for(text)[0]))
             elif turns:
                 asked = turns[-1].question
                 unnamed = not self._answerability.known(asked)
@@ -220,10 +221,11 @@ class Pipeline:
             yield _Writer(question_id, question, engine.name, dict.fromkeys(_TIMINGS, 0.0), started).talk(reply)
             return
         turns = self._turns(check_history(history))
-        reading = self._read(without_courtesy(question), turns)
+        bare, manner = _asked_for(question)
+        reading = self._read(bare, turns)
         history = [{"role": "user", "content": t.question} for t in turns if not _is_far(t) and not wish(t.question)]
         writer = partial(_Writer, question_id, question, engine.name)
-        answered = partial(self._answered, started, reading, engine, history, articles, writer)
+        answered = partial(self._answered, started, reading, manner, engine, history, articles, writer)
         *likely, last = (reading.question, *reading.others)
         for asking in likely:
             events = answered(asking)
@@ -238,6 +240,7 @@ class Pipeline:
         self,
         started: float,
         reading: Reading,
+        manner: Manner,
         engine: Engine,
         history: Sequence[Mapping[str, str]],
         articles: Collection[str] | None,
@@ -257,6 +260,8 @@ class Pipeline:
         alone = self.retriever.search(asking) if shifted else None
         far = near < self.config.min_near or (alone is not None and self._is_elsewhere(alone))
         far = far and not self._answerability.is_heading(query, retrieval.hits)
+        if near >= self.config.min_near - _NEARLY and alone is None:
+            far = far and not self._answerability.is_told(query, retrieval.hits)
         named = self._answerability.names(asking, query)
         if not retrieval.hits or (far and not named):
             yield answer.refuse("nothing_retrieved", prompts.NOTHING_RETRIEVED)
@@ -284,7 +289,7 @@ class Pipeline:
         drafted = kept = 0
         note = ""
         try:
-            for draft in _drafts(engine, asking, evidence, parts, reading.wish):
+            for draft in _drafts(engine, asking, evidence, parts, reading.wish, manner):
                 if answer.has_said(draft.text):
                     continue
                 drafted += 1
@@ -304,7 +309,7 @@ class Pipeline:
             answer = writer(timings, started)
             answer.confidence = confidence
             note = prompts.QUOTES_INSTEAD
-            for draft in _drafts(ExtractiveEngine(), asking, evidence, parts, reading.wish):
+            for draft in _drafts(ExtractiveEngine(), asking, evidence, parts, reading.wish, manner):
                 yield answer.say(draft, self._verifier.judge(draft, evidence))
         if not answer.sentences:
             yield answer.refuse("not_supported", prompts.NOT_SUPPORTED, _related(found))
@@ -322,21 +327,37 @@ class Pipeline:
         yield answer.finish(note)
 
 
+def _asked_for(message: str) -> tuple[str, Manner]:
+    """A message without courtesy and without the manner in which to answer, and that manner."""
+    bare = without_courtesy(message)
+    return (bare, Manner()) if wish(bare) else without_manner(bare)
+
+
 def _drafts(
-    engine: Engine, question: str, evidence: Sequence[Evidence], parts: Sequence[Part], wish: Wish = ""
+    engine: Engine,
+    question: str,
+    evidence: Sequence[Evidence],
+    parts: Sequence[Part],
+    wish: Wish,
+    manner: Manner,
 ) -> Iterator[Draft]:
-    """What the engine drafts; one that quotes answers the parts of a comparison one by one."""
-    if parts and isinstance(engine, ExtractiveEngine):
+    """What the engine drafts; one that quotes answers the parts of a comparison one by one, and in the articles' own
+    words whatever the `manner` asked for.
+    """
+    if not isinstance(engine, ExtractiveEngine):
+        drafts = engine.draft(f"{question} {manner.words}".strip(), evidence)
+    elif parts:
         drafts = engine.compare(parts, evidence)
     else:
         drafts = engine.draft(question, evidence)
-    return _brief(drafts) if wish == "shorter" else drafts
+    most = manner.sentences or (_BRIEF if wish == "shorter" else 0)
+    return _brief(drafts, most) if most else drafts
 
 
-def _brief(drafts: Iterator[Draft]) -> Iterator[Draft]:
-    """The first two drafts; what stands below a label at the beginning as well, a few items of it."""
+def _brief(drafts: Iterator[Draft], most: int) -> Iterator[Draft]:
+    """The first few drafts; what stands below a label at the beginning as well, a few items of it."""
     for n, draft in enumerate(drafts):
-        if n >= (_BRIEF_LIST if draft.item else _BRIEF):
+        if n >= (_BRIEF_LIST if draft.item else most):
             return
         yield draft
 

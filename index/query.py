@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from ingest.errors import QuestionError
 from ingest.limits import Limits
@@ -28,6 +29,20 @@ _POLITELY = (
     r"(?P<whether>(?:whether|if)\s)?(?!about\b|more\b)"
 )
 _COURTESY = re.compile(rf"^(?:{_GREETING})?(?:{_POLITELY})?(?=\w)", re.IGNORECASE)
+_SPAN = r"(?:an?|one|two|three|a few|a couple of|[1-5]) (?:short |simple |single )?(?:sentences?|words?|lines?)"
+_IN_SHORT = rf"in {_SPAN}|in short|in brief|in a nutshell|briefly|(?:as )?tl;?dr"
+_PLAINLY = (
+    r"(?:in|using|with) (?:(?:very|really|more) )?(?:simpler?|plain|easy|everyday|lay|layman(?:'?s)?|non-?technical) "
+    r"(?:terms|words|language|english)|in your own words|simply put|(?:as if|like) i(?:'?m| am| was| were) (?:five|5|"
+    r"a (?:child|kid|beginner))|(?:like |as )?(?:to|for) an? (?:five|5)[ -]year[ -]old|eli5|in (?:more |some )?detail"
+)
+_MANNER = rf"(?:please )?(?P<manner>{_IN_SHORT}|{_PLAINLY})(?:,? please)?"
+_MANNERS = (
+    re.compile(rf"(?<=\w)(?:[,:;(-]+| [,:;(-]+|(?= ))\s*{_MANNER}\)?(?P<end>\W*)$", re.IGNORECASE),
+    re.compile(rf"^{_MANNER}[,:;]? (?=\w)", re.IGNORECASE),
+)
+_BRIEF = 2  # sentences of a short answer
+_LAST = 80  # characters at the end of a question among which a manner is looked for
 
 
 def check_question(question: object) -> str:
@@ -74,6 +89,31 @@ def without_request(question: str) -> str:
     """
     bare = _SOURCES.sub("", _REQUEST.sub("", question, count=1), count=1)
     return bare if any(c.isalnum() for c in bare) else question
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How to answer, in the words of whoever asks, and in how many sentences at most if it is to be short, else 0."""
+
+    words: str = ""
+    sentences: int = 0
+
+
+def without_manner(question: str) -> tuple[str, Manner]:
+    """The question without how it is to be answered ("in simple words", "in one sentence, ..."), and that."""
+    plain = question.replace("’", "'")
+    for form, start in zip(_MANNERS, (max(0, len(plain) - _LAST), 0), strict=True):
+        if not (match := form.search(plain, start)):
+            continue
+        end = match.groupdict().get("end") or ""
+        bare = f"{question[: match.start()]}{end}{question[match.end() :]}".strip()
+        if len(re.findall(r"\w+", bare)) < 2:  # it says nothing else
+            break
+        words = match["manner"]
+        brief = re.fullmatch(_IN_SHORT, words, re.IGNORECASE)
+        one = re.fullmatch(r"in (?:an?|one|1)\b.*", words, re.IGNORECASE) and "nutshell" not in words.lower()
+        return bare, Manner(words, (1 if one else _BRIEF) if brief else 0)
+    return question, Manner()
 
 
 def without_courtesy(question: str) -> str:
