@@ -37,7 +37,7 @@ _THIN = 0.38  # mean cosine of the words of a query with those of a place
 _SHORTER_QUERY, _RARER, _MET, _UNMET = 6, 0.6, 0.65, 0.4  # content words; `rarity`; cosines
 _TOLD = 0.7  # share of the squared rarities of a query's words
 _KIND_WORDS = EARNED | frozenset(
-    stems("cost price charge fee expensive spend money date year number percentage share count formula code often long")
+    stems("cost price charge fee expensive spend buy sell money date year number percentage share count formula code")
 )
 _RARE = 0.4  # `rarity` from which a word says something by itself
 _ALMOST = 0.85  # share of the best place's coverage that places reach where a word of a claim may stand as well
@@ -68,7 +68,7 @@ _YEAR = re.compile(
     r"\b(?:in|by|since|of|from|until|till|during|after|before|around|year|early|late|mid) "
     r"((?:19|20)\d\d)\b(?! [a-z]+s\b)"
 )
-_VAGUE = frozenset(stems("thing stuff way stand"))
+_VAGUE = frozenset(stems("thing stuff way stand number amount"))
 _CAME = frozenset(stems("version release introduce add fix change appear launch publish edition"))
 _COMPARING = frozenset(stems("difference differ different compare comparison versus vs better similar"))
 _WORD = re.compile(r"[^\W\d_][\w'’-]*")
@@ -165,13 +165,16 @@ class Answerability:
         places = covered @ weights
         if not strange and _is_claim(question):
             good = [e for e, near in zip(evidence, places, strict=True) if near >= _ALMOST * places.max()]
-            said = set(stems(" ".join(_COMPOUND.sub(" ", fold(e.text)) for e in good)))
+            told = (f"{e.chunk.article} {e.chunk.section_at(e.start)} {e.text}" for e in good)
+            said = set(stems(" ".join(_COMPOUND.sub(" ", fold(text)) for text in told)))
             strange = self._unsaid(query, covered[int(places.argmax())], weights, said | named)
             strange = strange or self._apart(question, query, evidence, named)
         wanted = asked(question)
-        thin = self._thin(query, covered, named)
-        unmet = not part and bool(thin.all()) and self._finds(query, named)
-        places = np.where(thin | self._elsewhere(query, best, covered, named), 0.0, places / places.max())
+        above = [set(stems(f"{e.chunk.article} {e.chunk.section_at(e.start)}")) for e in evidence]
+        nowhere = [frozenset[str]()] * len(evidence)
+        unmet = not part and bool(self._thin(query, covered, named, nowhere).all()) and self._finds(query, named)
+        besides = self._thin(query, covered, named, above) | self._elsewhere(query, best, covered, named, above)
+        places = np.where(besides, 0.0, places / places.max())
         kinds = [self._best_place(kind, evidence, around, places, question, named) for kind in wanted]
         return min(merely, bound, 0.5 if strange or unmet else 1.0, float(np.mean(kinds)) if kinds else 1.0)
 
@@ -365,34 +368,45 @@ class Answerability:
             score = max(score, near * (0.5 + 0.5 * share))
         return score
 
-    def _thin(self, query: Encoded, covered: np.ndarray, named: Collection[str]) -> np.ndarray:
+    def _thin(
+        self, query: Encoded, covered: np.ndarray, named: Collection[str], above: Sequence[Collection[str]]
+    ) -> np.ndarray:
         """(places,) bool: where a short query's words, names left out, are on the whole not met; every word counts the
-        same. There a thing of the kind asked for is one of something else.
+        same, and one that stands `above` a place, by stem, is met there. There a thing of the kind asked for is one of
+        something else.
         """
         left = set(named) | _ABOUT_TEXTS | _VAGUE
-        words = [p for word, p in self._words.telling(query) if not set(stems(word)) & left]
+        words = [(word, p) for word, p in self._words.telling(query) if not set(stems(word)) & left]
         if not words or len(words) > _SHORT_QUERY:
             return np.zeros(len(covered), dtype=bool)
-        met = np.stack([covered[:, p].mean(axis=1) for p in words])
+        met = np.stack([_met(covered, p, word, above) for word, p in words])
         thin: np.ndarray = met.mean(axis=0) < _THIN
         return thin
 
-    def _elsewhere(self, query: Encoded, best: np.ndarray, covered: np.ndarray, named: Collection[str]) -> np.ndarray:
+    def _elsewhere(
+        self,
+        query: Encoded,
+        best: np.ndarray,
+        covered: np.ndarray,
+        named: Collection[str],
+        above: Sequence[Collection[str]],
+    ) -> np.ndarray:
         """(places,) bool: where a rare word of a short query, no name, is not met though it is elsewhere. A thing of
         the kind asked for there is one of something else: what is paid for a desk, where a pension is asked about.
+        `above` as for `_thin`.
         """
         words = self._words.telling(query)
         if len(words) > _SHORTER_QUERY:
             return np.zeros(len(covered), dtype=bool)
         near = best.max(axis=0)
         rare = [
-            p
+            (word, p)
             for word, p in words
             if not set(stems(word)) & (set(named) | _ABOUT_TEXTS | _KIND_WORDS)
             and min(map(rarity, stems(word)), default=0.0) >= _RARER
             and near[p].mean() >= _MET
         ]
-        lowest = np.min([covered[:, p].mean(axis=1) for p in rare] + [np.ones(len(covered))], axis=0)
+        lowest = np.min([_met(covered, p, word, above) for word, p in rare] + [np.ones(len(covered))], axis=0)
         elsewhere: np.ndarray = lowest < _UNMET
         return elsewhere
 
@@ -409,6 +423,14 @@ class Answerability:
             for word, places in words
             if len(places) == 1 and len(word) > 3 and weights[places[0]] >= _WEIGHTY and not word.endswith("ly")
         ]
+
+
+def _met(covered: np.ndarray, at: Sequence[int], word: str, above: Sequence[Collection[str]]) -> np.ndarray:
+    """(places,) how far a word of the query, whose tokens are `at` these places of it, is met at every place."""
+    stem = set(stems(word))
+    told = np.array([1.0 if stem & set(words) else 0.0 for words in above])
+    met: np.ndarray = np.maximum(covered[:, at].mean(axis=1), told)
+    return met
 
 
 def _is_claim(question: str) -> bool:

@@ -62,12 +62,14 @@ _KINDS: dict[str, tuple[str, str]] = {
         r"\b(?:what|which|how)\b.*\btuition\b|"
         r"\bwhat(?:'s| (?:does|do|did|is|are))\b.*\b(?:pays?|paid|charges?|price of|fee|cost of|costs?)\b(?! function)|"
         r"^(?:the )?(?:price|fees?) (?:of|for|at)\b",
-        _MONEY,
+        rf"{_MONEY}|\d\s?(?:%|percent) of (?:the |your |its )?(?:[\w-]+ )?(?:price|fee|costs?|fare|rent|deposit)\b|"
+        r"\bfree of charge\b|\b(?:for|is|are) free\b(?! (?:of|from|to)\b)|"
+        r"\bno (?:extra |additional )?(?:charge|costs?|fees?)\b|\bhalf (?:the |of the )?(?:[\w-]+ )?(?:price|fee)\b",
     ),
     "salary": (
         r"\b(?:how much|what|which|how)\b.*\b(?:earns?|salary|salaries|wages?|compensation|stipend)\b|"
-        r"\bpays? (?:its|their|his|her|the|new|senior|junior) (?:[\w-]+ ){0,2}(?:employees|staff|workers|people|engineers|"
-        r"developers|scientists|managers|teachers|drivers|interns)\b|^[\w '-]+ (?:salary|salaries)\W*$|"
+        r"\bpays? (?:its|their|his|her|the|new|senior|junior) (?:[\w-]+ ){0,2}(?:employees|staff|workers|people|"
+        r"engineers|developers|scientists|managers|teachers|drivers|interns)\b|^[\w '-]+ (?:salary|salaries)\W*$|"
         r"^(?:the )?(?:salary|salaries|wages?) (?:of|for|at)\b",
         _MONEY,
     ),
@@ -81,7 +83,7 @@ _KINDS: dict[str, tuple[str, str]] = {
         r"\b(?:what|which) (?:year|date|month|decade)\b|\bwhen (?:was|were|did)\b|\bsince when\b|"
         r"\bwhen (?:is|are) the (?:next|first|last|deadline)\b|\bwhen (?:does|do|will) .*\b(?:take place|come out|"
         r"be (?:held|released|launched))\b|\bwhen (?:does|do|will) the next\b|"
-        r"\bwhen (?:is|are|will) .*\b(?:going to be|be) (?:finished|ready|completed|done|repaired|available|open(?:ed)?)\b",
+        r"\bwhen (?:is|are|will) .*\bbe (?:finished|ready|completed|done|repaired|available|open(?:ed)?)\b",
         r"\b(?:1\d|20)\d\d\b|\b(?:january|february|march|april|june|july|august|september|october|november|december|"
         r"century|today|yesterday|(?:last|this) (?:year|month|week))\b",
     ),
@@ -97,7 +99,8 @@ _KINDS: dict[str, tuple[str, str]] = {
         r"\bwhat(?:'s| is| was) the (?:[\w-]+ ){0,2}(?:rate|size|latency|throughput|price|speed|distance|age|height|"
         r"weight|threshold)(?= (?:of|for|at|used|set) (?!a\b|an\b))|"
         r"\bhow much (?:latency|memory|storage|bandwidth|data|power|energy|water|space|accuracy|traffic|throughput)\b|"
-        r"\bwhat (?:is|are|was|were) the (?:minimum|maximum|exact|average|f1) |\bhow (?:big|large|tall|old|high|wide|thick)\b",
+        r"\bwhat (?:is|are|was|were) the (?:minimum|maximum|exact|average|f1) |"
+        r"\bhow (?:big|large|tall|old|high|wide|thick)\b",
         rf"\d|\b(?:{_WORDS})\b",
     ),
     "frequency": (
@@ -127,8 +130,8 @@ _KINDS: dict[str, tuple[str, str]] = {
         r"creators?|chief|scientists?|officers?|owners?|chair\w*|mayors?|ministers?|coach|boss|leaders?)\b|"
         r"\bnames? of\b.*\bwho\b|"
         r"\bwho (?:wrote|founded|invented|created|discovered|authored|teaches|runs|leads)\b|"
-        r"\b(?:which|what) (?:[\w-]+ )?(?:doctor|engineer|architect|scientist|physicist|chemist|author|writer|artist|painter|"
-        r"professor|inventor|king|queen|president|general|composer|singer|actor|actress|player|coach|person) (?!s\b)"
+        r"\b(?:which|what) (?:[\w-]+ )?(?:doctor|engineer|architect|scientist|physicist|chemist|author|writer|artist|"
+        r"painter|professor|inventor|king|queen|president|general|composer|singer|actor|actress|player|coach|person) "
         r"(?!(?:is|are|do|does|should|can|would|will|to|or|and|jobs?|roles?|interviews?|positions?|skills?|salar\w+)\b)\w+",
         r"(?-i:\b(?!(?:The|An?|In|At|On|This|That|Our|We|It|For|And|But|If|When|How|What|Why)\b)"
         r"(?=\w*[^\WA-Z])[A-Z][\w’'-]+\.? (?:[A-Z]\. )?(?:de |van |von |bin )?(?=\w*[^\WA-Z])[A-Z][\w’'-]+|"
@@ -165,6 +168,9 @@ _MEASURED = {  # what is asked for by these names is also told by its unit alone
 }
 _PLURAL = re.compile(r"people|children|men|women|mice|feet|teeth|data|staff|\w+[^s\W]s")
 _PERSONS = frozenset(stems("people inhabitant resident citizen person men women"))
+_ROLES = frozenset(
+    stems("worker employee labourer miner soldier sailor passenger visitor guest victim customer patient")
+)
 _POPULATION = re.compile(rf"\b(?:population|inhabited|home to)\b[^.;]{{0,40}}\b{_NUMBER}", re.IGNORECASE)
 _ASKS = {kind: re.compile(form) for kind, (form, _held) in _KINDS.items()}
 
@@ -381,6 +387,8 @@ def _spelled(row: Sequence[str], letters: str, gap: int) -> bool:
 def _counted(text: str, of: str) -> bool:
     """A number among the few words before one of the counted things, in the same sentence."""
     noun = set(stems(of))
+    if noun & _ROLES:  # "nine men" are workers, too
+        noun |= _PERSONS
     if "peopl" in noun:
         noun |= _PERSONS
         if _POPULATION.search(text):

@@ -86,17 +86,14 @@ def _values(text: str, kind: Asked) -> Iterator[Amount]:
     """The numbers in a text that are of the kind asked for."""
     plain = _ONE.sub("1 ", fold(text).lower())
     found = find_amounts(plain)
-    measure = _MEASURES.get(kind.kind)
+    measure, paid = _MEASURES.get(kind.kind), kind.kind in ("money", "salary")
     for n, amount in enumerate(found):
         following = found[n + 1].start if n + 1 < len(found) else len(plain)
         if (
             (measure and any(key.startswith(measure) for key in amount.known))
             or (kind.kind == "date" and _YEAR.fullmatch(plain[amount.start : amount.end]))
             or (kind.kind == "count" and holds(plain[amount.start : following], kind))
-            or (
-                kind.kind in ("money", "salary")
-                and (_MONEY.search(plain[: amount.start]) or _MONEY.match(plain[amount.end :]))
-            )
+            or (paid and (_MONEY.search(plain[: amount.start]) or _MONEY.match(plain[amount.end :])))
         ):
             yield amount
 
