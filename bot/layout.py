@@ -34,6 +34,11 @@ _REPLY = re.compile(
     r"necessarily|really|yet)|it depends|that depends|usually|sometimes|rarely)\b",
     re.IGNORECASE,
 )
+_CONSEQUENCE = re.compile(
+    r"^(?:as a result|consequently|hence|thus|that(?:['’]s| is) why|(?:for|because of) (?:this|that)(?: reason)?)\b|"
+    r"\btherefore\b",
+    re.IGNORECASE,
+)
 _BACKWARD = re.compile(r"\b(?:both|the (?:former|latter))[.!]?$", re.IGNORECASE)
 
 
@@ -114,9 +119,12 @@ def leans_on_before(piece: Evidence) -> bool:
 
 
 def refers_to(before: Evidence, piece: Evidence) -> bool:
-    """Whether the piece opens with a pronoun or ends with "both", so that it says little without the one before it."""
+    """Whether the piece opens with a pronoun, ends with "both" or tells what follows from the one before it, so that it
+    says little without that.
+    """
     same = before.chunk.chunk_id == piece.chunk.chunk_id and not before.heading and not before.leads
-    return same and not piece.item and bool(_PRONOUN.match(piece.clean) or _BACKWARD.search(piece.clean))
+    forms = _PRONOUN.match(piece.clean) or _BACKWARD.search(piece.clean) or _CONSEQUENCE.search(piece.clean)
+    return same and not piece.item and bool(forms)
 
 
 def asks(before: Evidence, piece: Evidence) -> bool:
