@@ -482,7 +482,7 @@ def test_a_row_of_a_flattened_table_is_one_piece(pipeline: Pipeline) -> None:
 @pytest.mark.parametrize(
     ("question", "kinds"),
     [
-        ("How much does a nurse earn?", ["money"]),
+        ("How much does a nurse earn?", ["salary"]),
         ("How many weeks does it take?", ["duration"]),
         ("In what year was it founded?", ["date"]),
         ("How many songs are on the list?", ["count"]),
@@ -490,7 +490,7 @@ def test_a_row_of_a_flattened_table_is_one_piece(pipeline: Pipeline) -> None:
         ("How often is the model retrained?", ["frequency"]),
         ("Which version of Python is needed?", ["version"]),
         ("What batch size is used?", ["number"]),
-        ("What is the average salary of a nurse?", ["money"]),
+        ("What is the average salary of a nurse?", ["salary"]),
         ("How soon do they answer?", ["duration"]),
         ("What's a nurse's pay?", ["money"]),
         ("By how much did it push up paid orders?", []),
@@ -761,3 +761,102 @@ def test_numbers_that_differ_are_both_quoted_and_said_to_differ(tmp_path: Path, 
 def test_articles_that_give_different_shares_are_said_to_differ(pipeline: Pipeline) -> None:
     answer = pipeline.ask("What percentage of PayPal transactions are legitimate?", ExtractiveEngine())
     assert "99%" in answer.answer and "99.9%" in answer.answer and "differ" in answer.note
+
+
+CLUB = """# Newsletter of the Ellmouth swimming club
+
+The boiler of the small pool broke in March. Baby swimming is therefore cancelled until further notice.
+
+The lane ropes were replaced in April, and Ruth Adder has taken the keys of the clubhouse. Henry Cole hands the post of
+treasurer to Yvonne Strachan at the end of May.
+
+## Money
+
+A new boiler costs 48,500 pounds. Members who give up their lockers get half of the yearly fee back.
+"""
+PIES = """# Recipes of aunt Ruta
+
+## Fish pie with dill
+
+Cook the rice for ten minutes, then fold in the salmon. The pie can be assembled the day before.
+
+## Bread
+
+Knead the dough well and bake it on a hot stone. Roses from the balcony make a nice table.
+"""
+LINE = """# The Kressen railway
+
+The tunnel was the hardest piece of work: water broke in and killed nine men. The night train to the
+lake ran until 1931.
+
+The upper section was designed by the engineer Alma Brandt. A clock by the first platform dates from 1903.
+"""
+STAFF = """# Handbook of Orrin and Sons
+
+## Working from home
+
+For the home desk we pay a grant of 180 pounds, once. Whoever works from home keeps the usual hours.
+
+## Later life
+
+Your pension is looked after by an outside trust, which writes to you every spring.
+"""
+
+
+@pytest.fixture(scope="module")
+def everyday(tmp_path_factory: pytest.TempPathFactory, encoder: SentenceEncoder) -> Pipeline:
+    return over(tmp_path_factory.mktemp("everyday"), encoder, club=CLUB, pies=PIES, line=LINE, staff=STAFF)
+
+
+@pytest.mark.parametrize(
+    ("question", "said"),
+    [
+        ("who takes over as treasurer", "Yvonne Strachan"),
+        ("how many workers died in the tunnel?", "nine men"),
+        ("can i prepare the fish pie the day before", "assembled the day before"),
+        ("Who designed the upper section?", "Alma Brandt"),
+        ("What does the company pay for my desk at home?", "180 pounds"),
+        ("how much do I get back for giving up my locker", "half of the yearly fee"),
+    ],
+)
+def test_articles_on_everyday_subjects_are_answered_from(everyday: Pipeline, question: str, said: str) -> None:
+    answer = everyday.ask(question, ExtractiveEngine())
+    assert not answer.refused and said in answer.answer
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "How much does the company pay into my pension?",
+        "What does Orrin and Sons pay its engineers?",
+        "Which doctor wrote the recipes?",
+        "How do I change the oil in a car?",
+        "Why do cats purr?",
+    ],
+)
+def test_a_thing_of_the_kind_asked_for_is_no_answer_when_it_is_of_something_else(
+    everyday: Pipeline, question: str
+) -> None:
+    assert everyday.ask(question, ExtractiveEngine()).refused
+
+
+def test_what_follows_from_the_sentence_before_is_quoted_with_it(everyday: Pipeline) -> None:
+    answer = everyday.ask("Why is there no baby swimming?", ExtractiveEngine())
+    assert "boiler of the small pool broke" in answer.answer and "cancelled" in answer.answer
+
+
+def test_numbers_of_articles_about_subjects_of_their_own_are_told_apart(pipeline: Pipeline) -> None:
+    answer = pipeline.ask("How many rounds does an interview have?", ExtractiveEngine())
+    told = {c.article for c in answer.citations if "rounds" in c.quote}
+    assert len(told) > 1 and sum(f"“{title}”" in answer.note for title in told) == 2
+
+
+def test_how_to_answer_is_no_part_of_the_question(pipeline: Pipeline) -> None:
+    plain = pipeline.ask("What is the bias-variance tradeoff?", ExtractiveEngine())
+    for manner in ("in simple words", "(in plain English)", "like I'm five"):
+        asked_so = pipeline.ask(f"what is the bias-variance tradeoff {manner}?", ExtractiveEngine())
+        assert [s.text for s in asked_so.sentences] == [s.text for s in plain.sentences]
+    one = pipeline.ask("In one sentence, what is dropout?", ExtractiveEngine())
+    assert len(one.sentences) == 1 and "dropout" in one.answer.lower()
+    few = pipeline.ask("What is dropout, in a nutshell?", ExtractiveEngine())
+    assert len(few.sentences) == 2 and few.question == "What is dropout, in a nutshell?"
