@@ -54,6 +54,14 @@ def answered(page: Page, question: str) -> str:
     return page.locator("#live .bot").inner_text()
 
 
+def ask_again(page: Page, question: str) -> str:
+    """Have the last question answered anew, and wait for the whole answer; returns its text."""
+    page.locator("#live .bot").evaluate("bot => bot.classList.add('before')")
+    page.get_by_role("button", name="Ask again").click()
+    expect(page.locator("#live .bot.before")).to_have_count(0, timeout=30_000)
+    return answered(page, question)
+
+
 def open_tab(page: Page, name: str) -> None:
     page.locator("#views").get_by_role("tab", name=name, exact=True).click()
 
