@@ -169,14 +169,9 @@ class Answerability:
             said = set(stems(" ".join(_COMPOUND.sub(" ", fold(text)) for text in told)))
             strange = self._unsaid(query, covered[int(places.argmax())], weights, said | named)
             strange = strange or self._apart(question, query, evidence, named)
-        wanted = asked(question)
-        above = [set(stems(f"{e.chunk.article} {e.chunk.section_at(e.start)}")) for e in evidence]
-        nowhere = [frozenset[str]()] * len(evidence)
-        unmet = not part and bool(self._thin(query, covered, named, nowhere).all()) and self._finds(query, named)
-        besides = self._thin(query, covered, named, above) | self._elsewhere(query, best, covered, named, above)
-        places = np.where(besides, 0.0, places / places.max())
-        kinds = [self._best_place(kind, evidence, around, places, question, named) for kind in wanted]
-        return min(merely, bound, 0.5 if strange or unmet else 1.0, float(np.mean(kinds)) if kinds else 1.0)
+        unmet = not part and bool(self._thin(query, covered, named).all()) and self._finds(query, named)
+        kinds = self._told(question, query, evidence, around, best, covered, places, named)
+        return min(merely, bound, 0.5 if strange or unmet else 1.0, kinds)
 
     def score_words(self, question: str, query: Encoded, evidence: Sequence[Evidence]) -> float:
         """1, or 0.5 when a telling word of the query is none that the evidence has or comes near to."""
@@ -332,6 +327,28 @@ class Answerability:
         fullest = max(held, key=len)
         return next(iter(sorted(met - fullest)), "")
 
+    def _told(
+        self,
+        question: str,
+        query: Encoded,
+        evidence: Sequence[Evidence],
+        around: Sequence[Sequence[int]],
+        best: np.ndarray,
+        covered: np.ndarray,
+        places: np.ndarray,
+        named: set[str],
+    ) -> float:
+        """The mean over the kinds of things asked for of how well the best place that holds one covers the question,
+        relative to the best place of all; 1 where none is asked for.
+        """
+        if not (wanted := asked(question)):
+            return 1.0
+        above = [set(stems(f"{e.chunk.article} {e.chunk.section_at(e.start)}")) for e in evidence]
+        besides = self._thin(query, covered, named, above) | self._elsewhere(query, best, covered, named, above)
+        places = np.where(besides, 0.0, places / places.max())
+        kinds = [self._best_place(kind, evidence, around, places, question, named) for kind in wanted]
+        return float(np.mean(kinds))
+
     def _best_place(
         self,
         kind: Asked,
@@ -369,7 +386,7 @@ class Answerability:
         return score
 
     def _thin(
-        self, query: Encoded, covered: np.ndarray, named: Collection[str], above: Sequence[Collection[str]]
+        self, query: Encoded, covered: np.ndarray, named: Collection[str], above: Sequence[Collection[str]] = ()
     ) -> np.ndarray:
         """(places,) bool: where a short query's words, names left out, are on the whole not met; every word counts the
         same, and one that stands `above` a place, by stem, is met there. There a thing of the kind asked for is one of
@@ -427,9 +444,8 @@ class Answerability:
 
 def _met(covered: np.ndarray, at: Sequence[int], word: str, above: Sequence[Collection[str]]) -> np.ndarray:
     """(places,) how far a word of the query, whose tokens are `at` these places of it, is met at every place."""
-    stem = set(stems(word))
-    told = np.array([1.0 if stem & set(words) else 0.0 for words in above])
-    met: np.ndarray = np.maximum(covered[:, at].mean(axis=1), told)
+    met: np.ndarray = covered[:, at].mean(axis=1)
+    met[[n for n, words in enumerate(above) if set(stems(word)) & set(words)]] = 1.0
     return met
 
 

@@ -387,12 +387,10 @@ def _spelled(row: Sequence[str], letters: str, gap: int) -> bool:
 def _counted(text: str, of: str) -> bool:
     """A number among the few words before one of the counted things, in the same sentence."""
     noun = set(stems(of))
-    if noun & _ROLES:  # "nine men" are workers, too
+    if "peopl" in noun and _POPULATION.search(text):
+        return True
+    if noun & _ROLES or "peopl" in noun:  # "nine men" are workers, too
         noun |= _PERSONS
-    if "peopl" in noun:
-        noun |= _PERSONS
-        if _POPULATION.search(text):
-            return True
     words = text.lower().split()
     for n, word in enumerate(words[:-1]):
         if not re.fullmatch(rf"[(\"'~]*{_NUMBER}(?:-{_NUMBER})?\+?[)\"',]*", word):

@@ -26,7 +26,7 @@ from bot.nearness import NEAR, Nearness, QueryWords
 from bot.values import Answer, Citation, RefusalReason, Sentence, begins_paragraph
 from bot.verify import Judgement, Verifier
 from index.follow_up import Reading, Turn, leans, points_back, read
-from index.query import Manner, check_history, check_question, without_courtesy, without_manner, without_request
+from index.query import BRIEF, Manner, check_history, check_question, without_courtesy, without_manner, without_request
 from index.remember import DEFAULT_BYTES, RememberingEncoder
 from index.retrieve import Hit, Retrieval, Retriever
 from index.turns import Wish, wish
@@ -73,7 +73,7 @@ class Said:
 
 _NEARLY = 0.17  # below the least nearness, where literal words decide
 _ELSEWHERE = 0.15  # how much farther than what is refused a short message must be, said among others
-_BRIEF, _BRIEF_LIST = 2, 4  # sentences of a short answer, lines where they are a list
+_BRIEF_LIST = 4  # lines of a short answer that is a list
 _MORE = 0.82  # how near what is told further comes to the best evidence
 _TIMINGS = ("retrieve", "first_token", "total")
 Event = Found | Said | Answer
@@ -350,7 +350,7 @@ def _drafts(
         drafts = engine.compare(parts, evidence)
     else:
         drafts = engine.draft(question, evidence)
-    most = manner.sentences or (_BRIEF if wish == "shorter" else 0)
+    most = manner.sentences or (BRIEF if wish == "shorter" else 0)
     return _brief(drafts, most) if most else drafts
 
 

@@ -27,7 +27,6 @@ from ingest.text import fold
 _TOKENS_A_BATCH = {"cpu": 512, "cuda": 65_536}
 _STEP = 16  # lengths are rounded up to multiples of it: torch keeps compiled kernels for every shape it has seen
 _TEXTS_AT_ONCE = 512  # tokenized together; the tokenizer takes 20 kB for each meanwhile
-_AHEAD = 4  # batches a core that may wait for their turn, or for whoever takes their vectors
 
 
 _Batch = tuple[list[int], list[list[int]]]  # numbers of texts, and the ids of their tokens
@@ -121,7 +120,7 @@ class BertEncoder:
             return
         try:
             with ThreadPoolExecutor(cores, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-                encoded = map_ahead(pool, lambda batch: self._forward(batch[1]), batches, _AHEAD * cores)
+                encoded = map_ahead(pool, lambda batch: self._forward(batch[1]), batches, cores)
                 yield from ((numbers, rows) for (numbers, _), rows in encoded)
         finally:
             torch.set_num_threads(cores)  # what threads that come later begin with

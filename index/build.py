@@ -25,7 +25,6 @@ from ingest.load import Corpus, load_corpus
 from ingest.values import Chunk
 
 Progress = Callable[[int, int], None]  # (chunks done, chunks to encode)
-_AHEAD = 4  # texts a core whose tokens wait to be quantised
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +167,7 @@ def _encode(
 
         cores = os.cpu_count() or 1
         with ThreadPoolExecutor(cores) as pool:  # a GPU encodes quicker than one core quantises
-            for (n, row), tokens in map_ahead(pool, stored, encoded, _AHEAD * cores):
+            for (n, row), tokens in map_ahead(pool, stored, encoded, cores):
                 vectors[fresh[texts[n]]] = row.vector
                 spool.add(fresh[texts[n]], tokens)
     return vectors, vocabulary, len(fresh)

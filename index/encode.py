@@ -38,6 +38,7 @@ PACKAGED = {
     )
 }
 _WIDTH_STEP, _NARROW_STEP, _NARROW = 16, 8, 32  # tokens; up to the last, the narrow step
+_AHEAD = 4  # items a core that may wait for their turn, or for whoever takes their results
 _SLAB = 8192  # texts whose lengths are looked at together
 
 _ENDINGS = re.compile("s|es|e?d|ing|ly|e[rn]|ers|ors?|y|ive|able|ness|ful|less|ment")  # of words known without them
@@ -274,13 +275,13 @@ def default_device() -> str:
 
 
 def map_ahead(
-    pool: Executor, function: Callable[[_Item], _Result], items: Iterable[_Item], ahead: int
+    pool: Executor, function: Callable[[_Item], _Result], items: Iterable[_Item], cores: int
 ) -> Iterator[tuple[_Item, _Result]]:
-    """Every item with its result, in order, while at most `ahead` further items are worked on or wait to be taken."""
+    """Every item with its result, in order, while a few further ones a core are worked on or wait to be taken."""
     waiting: deque[tuple[_Item, Future[_Result]]] = deque()
     for item in items:
         waiting.append((item, pool.submit(function, item)))
-        if len(waiting) > ahead:
+        if len(waiting) > _AHEAD * cores:
             first, result = waiting.popleft()
             yield first, result.result()
     yield from ((first, result.result()) for first, result in waiting)

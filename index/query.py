@@ -30,18 +30,18 @@ _POLITELY = (
 )
 _COURTESY = re.compile(rf"^(?:{_GREETING})?(?:{_POLITELY})?(?=\w)", re.IGNORECASE)
 _SPAN = r"(?:an?|one|two|three|a few|a couple of|[1-5]) (?:short |simple |single )?(?:sentences?|words?|lines?)"
-_IN_SHORT = rf"in {_SPAN}|in short|in brief|in a nutshell|briefly|(?:as )?tl;?dr"
-_PLAINLY = (
+IN_SHORT = rf"in {_SPAN}|in short|in brief|in a nutshell|briefly|(?:as )?tl;?dr"
+_SIMPLY = (
     r"(?:in|using|with) (?:(?:very|really|more) )?(?:simpler?|plain|easy|everyday|lay|layman(?:'?s)?|non-?technical) "
     r"(?:terms|words|language|english)|in your own words|simply put|(?:as if|like) i(?:'?m| am| was| were) (?:five|5|"
     r"a (?:child|kid|beginner))|(?:like |as )?(?:to|for) an? (?:five|5)[ -]year[ -]old|eli5|in (?:more |some )?detail"
 )
-_MANNER = rf"(?:please )?(?P<manner>{_IN_SHORT}|{_PLAINLY})(?:,? please)?"
+_MANNER = rf"(?:please )?(?P<manner>{IN_SHORT}|{_SIMPLY})(?:,? please)?"
 _MANNERS = (
     re.compile(rf"(?<=\w)(?:[,:;(-]+| [,:;(-]+|(?= ))\s*{_MANNER}\)?(?P<end>\W*)$", re.IGNORECASE),
     re.compile(rf"^{_MANNER}[,:;]? (?=\w)", re.IGNORECASE),
 )
-_BRIEF = 2  # sentences of a short answer
+BRIEF = 2  # sentences of a short answer
 _LAST = 80  # characters at the end of a question among which a manner is looked for
 
 
@@ -110,9 +110,8 @@ def without_manner(question: str) -> tuple[str, Manner]:
         if len(re.findall(r"\w+", bare)) < 2:  # it says nothing else
             break
         words = match["manner"]
-        brief = re.fullmatch(_IN_SHORT, words, re.IGNORECASE)
-        one = re.fullmatch(r"in (?:an?|one|1)\b.*", words, re.IGNORECASE) and "nutshell" not in words.lower()
-        return bare, Manner(words, (1 if one else _BRIEF) if brief else 0)
+        most = 1 if words.lower().endswith(("sentence", "word", "line")) else BRIEF
+        return bare, Manner(words, most if re.fullmatch(IN_SHORT, words, re.IGNORECASE) else 0)
     return question, Manner()
 
 

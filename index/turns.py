@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Literal
 
+from index.query import IN_SHORT
 from ingest.text import fold, squeeze
 
 Wish = Literal["", "shorter", "again", "more"]
@@ -26,8 +27,7 @@ _WISHES: tuple[tuple[Wish, re.Pattern[str]], ...] = tuple(
             "shorter",
             rf"(?:(?:make|keep) {_THAT} |be |a (?:bit|little) |much |(?:say|put|give|explain|answer) (?:me )?"
             rf"(?:{_THAT} )?)?"
-            r"(?:short|shorter|brief|briefer|briefly|(?:more )?concise(?:ly)?|in (?:one|a|two|1|2|a few) (?:short )?"
-            r"(?:sentences?|words?|lines?)|in (?:short|brief|a nutshell))|too long|"
+            rf"(?:short|shorter|brief|briefer|(?:more )?concise(?:ly)?|{IN_SHORT})|too long|"
             r"(?:give me )?(?:a|the) (?:short|shorter|brief) (?:version|answer|summary)|tl;? ?dr|"
             rf"(?:summari[sz]e|shorten|sum up)(?: {_THAT})?|sum {_THAT} up",
         ),
