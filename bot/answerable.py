@@ -37,7 +37,11 @@ _THIN = 0.38  # mean cosine of the words of a query with those of a place
 _SHORTER_QUERY, _RARER, _MET, _UNMET = 6, 0.6, 0.65, 0.4  # content words; `rarity`; cosines
 _TOLD = 0.7  # share of the squared rarities of a query's words
 _KIND_WORDS = EARNED | frozenset(
-    stems("cost price charge fee expensive spend buy sell money date year number percentage share count formula code")
+    stems(
+        "cost price charge fee fare rent admission entry deposit reward fine expensive spend buy sell money date deadline "
+        "year time number percentage share count formula code weigh weight heavy hot warm cold cool far distance color "
+        "colour company firm"
+    )
 )
 _RARE = 0.4  # `rarity` from which a word says something by itself
 _ALMOST = 0.85  # share of the best place's coverage that places reach where a word of a claim may stand as well
@@ -68,6 +72,20 @@ _YEAR = re.compile(
     r"\b(?:in|by|since|of|from|until|till|during|after|before|around|year|early|late|mid) "
     r"((?:19|20)\d\d)\b(?! [a-z]+s\b)"
 )
+_KEPT_BACK = re.compile(  # says that what is asked for is not said here
+    r"\b(?:is|are|was|were) not (?:yet )?(?:printed|listed|given|stated|shown|repeated|reproduced|set out|described|"
+    r"decided|fixed|agreed|part of (?:this|the|these))\b|\b(?:to follow|tba|tbc|tbd)\b[.)]?$|"
+    r"\bto be (?:announced|confirmed|decided|determined|agreed)\b|"
+    r"\bwill be (?:announced|published|decided|confirmed|agreed|communicated|posted)\b|"
+    r"\b(?:is|are) (?:announced|published|decided|fixed|agreed) (?:by|separately|later)\b|\bplease ask (?:for|at|us)\b|"
+    r"\b(?:in|on) (?:a|the) separate (?:\w+ )?(?:sheet|list|document|leaflet|page|file|table|report|paper|article)\b|"
+    r"\b(?:lists?|details?|names?|prices?|rates?|dates?|times?|tariffs?|maps?|forms?|reports?|results?|numbers?|figures?|"
+    r"addresses|password|instructions|timetable|schedule)\b[^.;:]{0,60}\b(?:is|are|can be) (?:also )?(?:kept|held|"
+    r"available|found|seen|consulted|published|posted|listed|displayed|printed|stored|on|in|at) "
+    r"(?!(?:a|an|for|since|until|from) )\w",
+    re.IGNORECASE,
+)
+_WANTS_IT = re.compile(r"^(?:(?:and|but|so),? )?(?:what(?!\s+(?:happens?|becomes?)\b)|which|when|why|who|how (?:much|many|long|high|large|big|often|far))\b", re.IGNORECASE)
 _VAGUE = frozenset(stems("thing stuff way stand number amount"))
 _CAME = frozenset(stems("version release introduce add fix change appear launch publish edition"))
 _COMPARING = frozenset(stems("difference differ different compare comparison versus vs better similar"))
@@ -169,6 +187,7 @@ class Answerability:
             said = set(stems(" ".join(_COMPOUND.sub(" ", fold(text)) for text in told)))
             strange = self._unsaid(query, covered[int(places.argmax())], weights, said | named)
             strange = strange or self._apart(question, query, evidence, named)
+        strange = strange or self._kept_back(question, evidence, best @ weights)
         unmet = not part and bool(self._thin(query, covered, named).all()) and self._finds(query, named)
         kinds = self._told(question, query, evidence, around, best, covered, places, named)
         return min(merely, bound, 0.5 if strange or unmet else 1.0, kinds)
@@ -177,6 +196,18 @@ class Answerability:
         """1, or 0.5 when a telling word of the query is none that the evidence has or comes near to."""
         best = np.array([(e.encoded.tokens @ query.tokens.T).max(axis=0) for e in evidence])
         return 0.5 if self._missing(question, query, evidence, best, self._store.weights(query)) else 1.0
+
+    def _kept_back(self, question: str, evidence: Sequence[Evidence], own: np.ndarray) -> str:
+        """The piece that covers a question for a thing best, where it only says that this is told elsewhere, or later;
+        else an empty string.
+        """
+        if not _WANTS_IT.match(fold(without_request(question))):
+            return ""
+        kinds = asked(question)
+        said = np.array([0.0 if e.heading or e.leads else near for e, near in zip(evidence, own, strict=True)])
+        piece = evidence[int(said.argmax())]
+        told = any(holds(piece.clean, kind, question, self._common) for kind in kinds)
+        return "" if told or not _KEPT_BACK.search(fold(piece.clean)) else piece.text
 
     def _binding(
         self,

@@ -14,8 +14,9 @@ from index.lexical import stems
 from ingest.text import fold, sentence_spans
 
 _WORDS = (
-    "one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|fifteen|twenty|thirty|forty|fifty|half|several|"
-    "few|dozens?|hundreds?|thousands?|millions?|billions?"
+    "one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen|seventeen|eighteen|"
+    "nineteen|(?:twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety)(?:-(?:one|two|three|four|five|six|seven|eight|"
+    "nine))?|half|several|few|dozens?|hundreds?|thousands?|millions?|billions?"
 )
 _NUMBER = rf"(?:\d[\d,.]*\s?(?:k|m|bn|million|billion|thousand|hundred)?|{_WORDS})"
 _TIME = r"(?:milli|micro|nano)?(?:seconds?|secs?|minutes?|mins?|hours?|hrs?|days?|weeks?|months?|years?|yrs?|ms)"
@@ -27,7 +28,23 @@ _VERB = (
     "do|does|did|are|is|was|were|has|have|had|can|could|should|will|would|must|may|there|in|of|at|on|for|to|with|per|"
     "and|or|it|they|we|you|i|the|a|an"
 )
-_MONEY = r"[$€£₹¥]\s?\d|\b\d[\d,.]*\s?k\b|\b\d[\d,.]*\s?(?:usd|eur|gbp|inr|dollars|euros|pounds|lakhs?|cents)\b"
+_CURRENCY = (
+    "usd|eur|gbp|chf|inr|jpy|cny|aud|cad|sek|nok|dkk|pln|czk|dollars?|euros?|pounds?|cents?|pence|francs?|crowns?|kron\\w+|"
+    "rupees?|lakhs?|yen|yuan|pesos?|rand|roubles?|rubles?|shillings?|guilders?|marks|lira|zloty\\w*|quid|bucks"
+)
+_MONEY = (
+    rf"[$€£₹¥]\s?\d|\b\d[\d,.]*\s?k\b|\b(?:\d[\d,.]*|{_WORDS})\s?(?:(?:hundred|thousand|million|billion) )?"
+    rf"(?:{_CURRENCY})\b|\b(?:usd|eur|gbp|chf|inr|sek|nok|dkk)\s?\d|\b\d+p\b"
+)
+_PRICE = (
+    "price|fees?|fares?|rent|charge|admission|entry|entrance|deposit|fine|penalty|reward|premium|supplement|surcharge|"
+    "tuition|toll|subsidy|bursary|wages?|salary|bonus|budget"
+)
+_LENGTH = r"(?:kilo|centi|milli)?(?:metres?|meters?)|km|cm|mm|m|miles?|feet|foot|ft|inch(?:es)?|yards?|nautical miles?"
+_COLOURS = (
+    "red|blue|green|yellow|orange|purple|violet|pink|brown|black|white|gr[ea]y|beige|turquoise|burgundy|silver|gold(?:en)?|"
+    "navy|teal|cream|crimson|maroon|amber|cyan|magenta|ochre|khaki"
+)
 EARNED = frozenset(stems("salary earn wage pay paid payment compensation income stipend offer bonus"))  # stems
 # kind -> the form of the question, and the form of a text that holds such a thing. A group in the question's form
 # is what is counted or measured; `{of}` in the text's form stands for it.
@@ -61,8 +78,12 @@ _KINDS: dict[str, tuple[str, str]] = {
         r"(?<!\bby )\bhow much\b.*\b(?:pays?|paid|costs?|makes?|charges?|spend)\b|\bhow expensive\b|"
         r"\b(?:what|which|how)\b.*\btuition\b|"
         r"\bwhat(?:'s| (?:does|do|did|is|are))\b.*\b(?:pays?|paid|charges?|price of|fee|cost of|costs?)\b(?! function)|"
-        r"^(?:the )?(?:price|fees?) (?:of|for|at)\b",
-        rf"{_MONEY}|\d\s?(?:%|percent) of (?:the |your |its )?(?:[\w-]+ )?(?:price|fee|costs?|fare|rent|deposit)\b|"
+        rf"\bwhat(?:'s| is| was| are| were) (?:the|my|our|your) (?:[\w-]+ )?(?:{_PRICE})(?= (?:of|for|at|in|on|to|if|when|per)\b|\W*$)|"
+        rf"\bhow (?:high|large|big|much) (?:is|are|was|were|will be) (?:the|an?|my|our|your) (?:[\w-]+ )?(?:{_PRICE}|"
+        rf"tickets?|subscription|membership|licen[cs]e)\b|"
+        r"\bhow much (?:is|are|was|were) (?:an?|one) (?!.*\b(?:gain|loss|drop|rise|increase|reduction|improvement|said|thought|expected)\b)|"
+        r"^(?:the )?(?:price|fees?|fares?|rent|admission) (?:of|for|at)\b",
+        rf"{_MONEY}|(?:\d|\b(?:{_WORDS}))\s?(?:%|per ?cent) of (?:the |your |its )?(?:[\w-]+ )?(?:price|fee|costs?|fare|rent|deposit)\b|"
         r"\bfree of charge\b|\b(?:for|is|are) free\b(?! (?:of|from|to)\b)|"
         r"\bno (?:extra |additional )?(?:charge|costs?|fees?)\b|\bhalf (?:the |of the )?(?:[\w-]+ )?(?:price|fee)\b",
     ),
@@ -83,13 +104,14 @@ _KINDS: dict[str, tuple[str, str]] = {
         r"\b(?:what|which) (?:year|date|month|decade)\b|\bwhen (?:was|were|did)\b|\bsince when\b|"
         r"\bwhen (?:is|are) the (?:next|first|last|deadline)\b|\bwhen (?:does|do|will) .*\b(?:take place|come out|"
         r"be (?:held|released|launched))\b|\bwhen (?:does|do|will) the next\b|"
-        r"\bwhen (?:is|are|will) .*\bbe (?:finished|ready|completed|done|repaired|available|open(?:ed)?)\b",
+        r"\bwhen (?:is|are|will) .*\bbe (?:finished|ready|completed|done|repaired|available|open(?:ed)?)\b|"
+        r"\bwhat (?:is|was|are|were) the (?:[\w-]+ )?(?:date|deadline)\b",
         r"\b(?:1\d|20)\d\d\b|\b(?:january|february|march|april|june|july|august|september|october|november|december|"
         r"century|today|yesterday|(?:last|this) (?:year|month|week))\b",
     ),
     "share": (
         r"\b(?:what|which) (?:percentage|percent|share|fraction|proportion)\b|\b(?:acceptance|pass|success) rate\b",
-        r"\d\s?%|\bpercent\b|\b(?:half|third|quarter|all|none|most|majority) of\b|\b\d+ (?:in|of|out of) \d+",
+        r"\d\s?%|\bper ?cent\b|\b(?:half|third|quarter|all|none|most|majority) of\b|\b\d+ (?:in|of|out of) \d+",
     ),
     "number": (
         r"\b(?:what|which) (?:[\w-]+ ){0,2}(?:accuracy|precision|recall|f1|f1-score|auc|rmse|mae|score)\b.*"
@@ -103,6 +125,25 @@ _KINDS: dict[str, tuple[str, str]] = {
         r"\bhow (?:big|large|tall|old|high|wide|thick)\b",
         rf"\d|\b(?:{_WORDS})\b",
     ),
+    "clock": (
+        r"\b(?:what|which) (?:exact )?time (?:is|are|was|were|do|does|did|can|should|must|will|of (?:the )?day)\b|"
+        r"\b(?:at|by|from|until|till) (?:what|which) time\b",
+        r"\b\d{1,2}[:.]\d\d\b|\b\d{1,2}\s?[ap]\.?m\b|\b(?:noon|midday|midnight|dusk|dawn|sunset|sunrise|o'clock)\b|"
+        rf"\bhalf past\b|\b(?:at|from|until|till|by|before|after) (?:\d{{1,2}}|{'|'.join(_SPELLED)})\b(?! [a-z]+s\b)",
+    ),
+    "weight": (
+        r"\bhow much (?:do|does|did)\b.*\bweigh\b|\bhow heavy (?:(?:is|are|was|were) (?:an?|one)|can|may|must|should)\b",
+        rf"(?:\d|\b(?:{_WORDS}))\s?(?:kg|kilos?|kilogram\w*|g|grams?|tons?|tonnes?|pounds?|lbs?|ounces?|oz|stone)\b",
+    ),
+    "warmth": (
+        r"\bhow (?:hot|warm|cold|cool)\b",
+        r"\d\s?(?:°|degrees?\b|[CF]\b|kelvin)|\b(?:body|room) temperature\b|\b(?:boiling|freezing)\b",
+    ),
+    "distance": (
+        r"\bhow far (?:is|are|was|were|away|from|apart|to|do|does|did|can)\b",
+        rf"(?:\d|\b(?:{_WORDS}))\s?-?(?:{_LENGTH})\b|\b{_NUMBER}[\s-]{_TIME}\b",
+    ),
+    "colour": (r"\b(?:what|which) colou?rs?\b", rf"\b(?:{_COLOURS})\b"),
     "frequency": (
         r"\bhow (?:often|frequently)\b",
         r"\b(?:daily|weekly|monthly|hourly|yearly|nightly|once|twice|every|each|continuous(?:ly)?|real[- ]time|"
@@ -138,7 +179,9 @@ _KINDS: dict[str, tuple[str, str]] = {
         r"[A-Z][\w’'-]+ et al\b)",
     ),
     "someone": (
-        r"^who (?:(?:at|in|from|on|of) \w+ )?(?!used\b|need)(?:\w+(?:ed|ght|ilt|ew)|led|won|made|began|ran|came)\b",
+        r"^who (?:(?:at|in|from|on|of) \w+ )?(?!used\b|need)(?:\w+(?:ed|ght|ilt|ew)|led|won|made|began|ran|came)\b|"
+        r"\b(?:what|which) (?:[\w-]+ )?(?:company|firm|manufacturer|insurer|agency|supplier|brand|publisher|bank) "
+        r"(?!(?:is|are|do|does|should|can|would|will|to|or|and|culture|size|has|have|pays?|asks?)\b)\w+",
         r"(?-i:\b(?=\w*[^\WA-Z])[A-Z][\w’'-]+)",
     ),
     "expansion": (
@@ -147,8 +190,8 @@ _KINDS: dict[str, tuple[str, str]] = {
         "",
     ),
     "link": (
-        r"\b(?:what|which|give|show|send|share)\b.*\b(?:url|link|website|web page|e-?mail address|phone number)\b",
-        r"https?://|www\.|\w@\w|\.(?:com|org|ai|io)\b|\d{3}[-\s]\d{3}",
+        r"\b(?:what|which|give|show|send|share)\b.*\b(?:url|link|website|web page|e-?mail address|(?:tele)?phone number)\b",
+        r"https?://|www\.|\w@\w|\.(?:com|org|ai|io)\b|\d{3}[-\s]\d{3}|\b(?:call|ring|dial|phone|telephone|tel\.?):? \+?\d{3}",
     ),
     "count": (
         rf"\bhow many (?!{_TIME}|times\b)((?:(?!(?:{_VERB})\b)[\w'-]+ ?){{1,4}})|\b([a-z-]+s),? how many\W*$",

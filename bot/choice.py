@@ -13,8 +13,8 @@ from index.lexical import stems
 from ingest.tables import row_cells
 from ingest.values import Chunk
 
-_FOCUS = 0.82  # share of the best score that a further sentence must reach
-_NEXT, _LITTLE = 0.75, 0.4  # that share in the best one's passage where less than so much of the words is said
+_FOCUS = 0.86  # share of the best score that a further sentence must reach
+_NEXT, _LITTLE = 0.75, 0.15  # that share in the best one's passage where less than so much of the words is said
 _AHEAD = 0.06  # lead of the best over all of other passages from which these are left out
 _CLEAR = 0.02  # lead of a sentence over those before it in its paragraph from which it comes before them
 _DEFINING = 0.06  # added to the score of a sentence that begins with what a question wants to be told about
@@ -194,11 +194,28 @@ def best_first(chosen: Sequence[Evidence], by_place: Mapping[int, Evidence]) -> 
             parts.append([])
         parts[-1].append(piece)
     parts.sort(key=lambda part: (best not in part, part[0].chunk is not best.chunk))
-    at = parts[0].index(best)
-    before = max((e.score for e in parts[0][:at]), default=best.score)
-    if not best.item and best.score - before > _CLEAR and not leans_on_before(best):
-        parts[:1] = [parts[0][at:], parts[0][:at]]
+    if best.item:
+        parts[0] = _best_item_first(parts[0], best, by_place)
+    else:
+        at = parts[0].index(best)
+        before = max((e.score for e in parts[0][:at]), default=best.score)
+        if best.score - before > _CLEAR and not leans_on_before(best):
+            parts[:1] = [parts[0][at:], parts[0][:at]]
     return [piece for part in parts for piece in part]
+
+
+def _best_item_first(part: Sequence[Evidence], best: Evidence, by_place: Mapping[int, Evidence]) -> list[Evidence]:
+    """A list with its label, the item that holds the best evidence before the others where that is clearly ahead of
+    those before it; what is numbered stays in its order.
+    """
+    tops = [next((a for a in reversed([*lineage(e, by_place)]) if a.item), None) for e in part]
+    own = tops[part.index(best)]
+    ahead = [e for e, top in zip(part, tops, strict=True) if top is not None and top is not own and e.place < best.place]
+    if not ahead or any(number_of(e) is not None for e in part) or best.score - max(e.score for e in ahead) <= _CLEAR:
+        return list(part)
+    order = {True: 1, False: 2}
+    ranked = sorted(zip(part, tops, strict=True), key=lambda row: order[row[1] is own] if row[1] else 0)
+    return [piece for piece, _top in ranked]
 
 
 def _in_one_part(a: Evidence, b: Evidence, by_place: Mapping[int, Evidence]) -> bool:

@@ -248,6 +248,7 @@ class Pipeline:
         asking: str,
     ) -> Iterator[Event]:
         """The events of one reading of a question: what was found, then what is said of it."""
+        asking = self.retriever.corrected(asking)
         retrieval, near = self._search(asking, history, articles)
         parts = [] if articles else compared(asking, self._titles_by_name)
         compared_hits = self._hits(parts)

@@ -107,6 +107,10 @@ class Retriever:
             return Retriever(index, self.encoder, self.config, self.reranker)
         return Retriever.open(root, self.config)
 
+    def corrected(self, question: str) -> str:
+        """The question with words that nobody knows corrected against the corpus, as it is searched."""
+        return self._speller.corrected(question)
+
     def search(
         self,
         question: str,

@@ -45,7 +45,12 @@ class Speller:
 
     def corrected(self, query: str) -> str:
         """The query with its unknown words corrected, everything else as it was; a very long one as it is."""
-        return query if len(query) > _MOST else _WORD.sub(lambda m: self._correct(m.group()), query)
+        return query if len(query) > _MOST else _WORD.sub(lambda m: self._as_written(m.group()), query)
+
+    def _as_written(self, word: str) -> str:
+        """The word corrected, with its capital."""
+        correct = self._correct(word)
+        return correct if correct == word or word.islower() else correct.capitalize()
 
     @cached_property
     def _words(self) -> dict[str, float]:
