@@ -16,7 +16,7 @@ import numpy as np
 
 from bot.asked import EARNED, Asked, asked, has_number, holds, identifiers
 from bot.evidence import Evidence
-from bot.layout import announces, is_title, lineage, surroundings
+from bot.layout import announces, is_title, leans_on_before, lineage, surroundings
 from bot.nearness import QueryWords
 from bot.words import rarity
 from index.encode import Encoded
@@ -34,13 +34,14 @@ _SHORT_QUERY, _FAR, _WEIGHTY = 8, 0.36, 0.12  # content words; cosine; share of 
 _FOREIGN_FAR = 0.38  # the cosine for a word that the corpus lacks
 _VERY_FAR = 0.25  # the same for common words
 _THIN = 0.38  # mean cosine of the words of a query with those of a place
+_LOOSE = 0.55  # the same with those of the sentence itself, its labels and what it leans on
 _SHORTER_QUERY, _RARER, _MET, _UNMET = 6, 0.6, 0.65, 0.4  # content words; `rarity`; cosines
 _TOLD = 0.7  # share of the squared rarities of a query's words
 _KIND_WORDS = EARNED | frozenset(
     stems(
         "cost price charge fee fare rent admission entry deposit reward fine expensive spend buy sell money date deadline "
         "year time number percentage share count formula code weigh weight heavy hot warm cold cool far distance color "
-        "colour company firm"
+        "colour company firm write wrote written"
     )
 )
 _RARE = 0.4  # `rarity` from which a word says something by itself
@@ -56,6 +57,7 @@ _PROPOSITION = re.compile(  # a question that asks whether something is so
     r"(?:give|show|tell|list|name|suggest|recommend|help|share|compare|summari[sz]e))"
     r"(?:is|are|was|were|do|does|did|can|could|will|would|should|has|have|had|must|whether)\b"
 )
+_POINTS_BACK = re.compile(r"\b(?:it|its|they|them|their|this|that|these|those|he|she|one)\b")
 _EACH = re.compile(r"\b(?:both|either|or|versus|vs|compared?|differ\w*|between|each)\b")
 _MORE = re.compile(
     r"\b(?:better|worse|more|less|higher|lower|faster|slower|larger|bigger|smaller|cheaper|easier|harder|longer)\b"
@@ -85,7 +87,10 @@ _KEPT_BACK = re.compile(  # says that what is asked for is not said here
     r"(?!(?:a|an|for|since|until|from) )\w",
     re.IGNORECASE,
 )
-_WANTS_IT = re.compile(r"^(?:(?:and|but|so),? )?(?:what(?!\s+(?:happens?|becomes?)\b)|which|when|why|who|how (?:much|many|long|high|large|big|often|far))\b", re.IGNORECASE)
+_WANTS_IT = re.compile(
+    r"^(?:(?:and|but|so),? )?(?:what(?!\s+(?:happens?|becomes?)\b)|which|when|why|who|how (?:much|many|long|high|large|big|often|far))\b",
+    re.IGNORECASE,
+)
 _VAGUE = frozenset(stems("thing stuff way stand number amount"))
 _CAME = frozenset(stems("version release introduce add fix change appear launch publish edition"))
 _COMPARING = frozenset(stems("difference differ different compare comparison versus vs better similar"))
@@ -375,9 +380,15 @@ class Answerability:
         if not (wanted := asked(question)):
             return 1.0
         above = [set(stems(f"{e.chunk.article} {e.chunk.section_at(e.start)}")) for e in evidence]
-        besides = self._thin(query, covered, named, above) | self._elsewhere(query, best, covered, named, above)
-        places = np.where(besides, 0.0, places / places.max())
-        kinds = [self._best_place(kind, evidence, around, places, question, named) for kind in wanted]
+        kinds = []
+        for kind in wanted:
+            leans = _POINTS_BACK.search(kind.clause)
+            apart = set() if leans else set(stems(question)) - set(stems(kind.clause))  # words of its other questions
+            besides = self._thin(query, covered, named | apart, above)
+            besides |= self._elsewhere(query, best, covered, named | apart, above)
+            besides |= self._loose(query, evidence, best, apart, above)
+            near = np.where(besides, 0.0, places / places.max())
+            kinds.append(self._best_place(kind, evidence, around, near, question, named))
         return float(np.mean(kinds))
 
     def _best_place(
@@ -430,6 +441,34 @@ class Answerability:
         met = np.stack([_met(covered, p, word, above) for word, p in words])
         thin: np.ndarray = met.mean(axis=0) < _THIN
         return thin
+
+    def _loose(
+        self,
+        query: Encoded,
+        evidence: Sequence[Evidence],
+        best: np.ndarray,
+        apart: Collection[str],
+        above: Sequence[Collection[str]],
+    ) -> np.ndarray:
+        """(places,) bool: where the words of a short query beside the kind of thing asked for are on the whole not met by
+        the sentence itself with its labels, names of the question included: "Closing takes 35 minutes" tells how long
+        something else takes.
+        """
+        left = _KIND_WORDS | _ABOUT_TEXTS | _VAGUE | set(apart)
+        words = [(word, p) for word, p in self._words.telling(query) if not set(stems(word)) & left]
+        if not words or len(words) > _SHORT_QUERY:
+            return np.zeros(len(evidence), dtype=bool)
+        by_place = {e.place: n for n, e in enumerate(evidence)}
+        pieces = {e.place: e for e in evidence}
+        covered, said = np.empty_like(best), []
+        for n, piece in enumerate(evidence):
+            near = {by_place[e.place] for e in lineage(piece, pieces)}
+            if n and leans_on_before(piece) and evidence[n - 1].chunk is piece.chunk:
+                near.add(n - 1)
+            covered[n] = best[sorted(near)].max(axis=0)
+            said.append(set(stems(" ".join(evidence[k].text for k in near))).union(above[n]))
+        loose: np.ndarray = np.stack([_met(covered, p, word, said) for word, p in words]).mean(axis=0) < _LOOSE
+        return loose
 
     def _elsewhere(
         self,

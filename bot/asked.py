@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from index.lexical import stems
 from ingest.text import fold, sentence_spans
@@ -79,7 +79,7 @@ _KINDS: dict[str, tuple[str, str]] = {
         r"\b(?:what|which|how)\b.*\btuition\b|"
         r"\bwhat(?:'s| (?:does|do|did|is|are))\b.*\b(?:pays?|paid|charges?|price of|fee|cost of|costs?)\b(?! function)|"
         rf"\bwhat(?:'s| is| was| are| were) (?:the|my|our|your) (?:[\w-]+ )?(?:{_PRICE})(?= (?:of|for|at|in|on|to|if|when|per)\b|\W*$)|"
-        rf"\bhow (?:high|large|big|much) (?:is|are|was|were|will be) (?:the|an?|my|our|your) (?:[\w-]+ )?(?:{_PRICE}|"
+        rf"(?<!\bby )\bhow (?:high|large|big|much) (?:is|are|was|were|will be) (?:the|an?|my|our|your) (?:[\w-]+ )?(?:{_PRICE}|"
         rf"tickets?|subscription|membership|licen[cs]e)\b|"
         r"\bhow much (?:is|are|was|were) (?:an?|one) (?!.*\b(?:gain|loss|drop|rise|increase|reduction|improvement|said|thought|expected)\b)|"
         r"^(?:the )?(?:price|fees?|fares?|rent|admission) (?:of|for|at)\b",
@@ -88,7 +88,7 @@ _KINDS: dict[str, tuple[str, str]] = {
         r"\bno (?:extra |additional )?(?:charge|costs?|fees?)\b|\bhalf (?:the |of the )?(?:[\w-]+ )?(?:price|fee)\b",
     ),
     "salary": (
-        r"\b(?:how much|what|which|how)\b.*\b(?:earns?|salary|salaries|wages?|compensation|stipend)\b|"
+        r"\b(?:how much|what|which|how)\b.*\b(?:earns?|salary|salaries|wages?|(?<!as )(?<!in )compensation(?! for)|stipend)\b|"
         r"\bpays? (?:its|their|his|her|the|new|senior|junior) (?:[\w-]+ ){0,2}(?:employees|staff|workers|people|"
         r"engineers|developers|scientists|managers|teachers|drivers|interns)\b|^[\w '-]+ (?:salary|salaries)\W*$|"
         r"^(?:the )?(?:salary|salaries|wages?) (?:of|for|at)\b",
@@ -96,7 +96,7 @@ _KINDS: dict[str, tuple[str, str]] = {
     ),
     "duration": (
         rf"\bhow long (?!should|must|can|is the|are the)|\bhow (?:many|much) (?:{_TIME}|time)\b|\bhow soon\b",
-        rf"\b{_NUMBER}(?:\s?(?:-|to|or|and)\s?{_NUMBER})?[\s-]?\+?(?:more |full |business )?{_TIME}\b|"
+        rf"\b{_NUMBER}(?:\s?(?:-|to|or|and)\s?{_NUMBER})?[\s-]?\+?(?:(?:more|full|business|working|calendar|whole|school|consecutive) )?{_TIME}\b|"
         rf"\b(?:than|for|about|within|almost|nearly|over|under|after|takes?|lasts?) an? {_TIME}\b|"
         r"\bsince (?:the )?\d{4}|\b(?:decades?|centur(?:y|ies))\b",
     ),
@@ -129,6 +129,7 @@ _KINDS: dict[str, tuple[str, str]] = {
         r"\b(?:what|which) (?:exact )?time (?:is|are|was|were|do|does|did|can|should|must|will|of (?:the )?day)\b|"
         r"\b(?:at|by|from|until|till) (?:what|which) time\b",
         r"\b\d{1,2}[:.]\d\d\b|\b\d{1,2}\s?[ap]\.?m\b|\b(?:noon|midday|midnight|dusk|dawn|sunset|sunrise|o'clock)\b|"
+        r"\b(?:early|late|mid-?|in the|every|each) (?:morning|afternoon|evening|night)s?\b|"
         rf"\bhalf past\b|\b(?:at|from|until|till|by|before|after) (?:\d{{1,2}}|{'|'.join(_SPELLED)})\b(?! [a-z]+s\b)",
     ),
     "weight": (
@@ -194,10 +195,39 @@ _KINDS: dict[str, tuple[str, str]] = {
         r"https?://|www\.|\w@\w|\.(?:com|org|ai|io)\b|\d{3}[-\s]\d{3}|\b(?:call|ring|dial|phone|telephone|tel\.?):? \+?\d{3}",
     ),
     "count": (
-        rf"\bhow many (?!{_TIME}|times\b)((?:(?!(?:{_VERB})\b)[\w'-]+ ?){{1,4}})|\b([a-z-]+s),? how many\W*$",
+        rf"\bhow many (?!{_TIME}|times\b)((?:(?!(?:{_VERB})\b)[\w'-]+ ?){{1,4}})|"
+        r"\b([a-z-]+s),? how many(?: (?:left|remain(?:ing)?|in total|altogether|(?:are|were) (?:there|left)))?\W*$",
         "",
     ),
 }
+_AND_ASKS = re.compile(  # one question after another in a sentence
+    r"(?:,|;)? (?:and|but|or) (?=(?:(?:by|at|in|on|for|from|to) )?(?:what|which|how|when|where|who|why)\b)"
+)
+_UNITS = [  # abbreviated where they are counted
+    (frozenset(stems(word)), re.compile(rf"(?:\d|\b(?:{_WORDS}))[\s-]?(?:{short})(?!\w)", re.IGNORECASE))
+    for word, short in (
+        ("kilometres kilometers", "km"),
+        ("metres meters", "m"),
+        ("centimetres centimeters", "cm"),
+        ("millimetres millimeters", "mm"),
+        ("miles", "mi"),
+        ("feet foot", "ft"),
+        ("kilograms kilogrammes kilos", "kg"),
+        ("grams grammes", "g"),
+        ("litres liters", "l"),
+        ("millilitres milliliters", "ml"),
+        ("watts", "w"),
+        ("kilowatts", "kw"),
+        ("volts", "v"),
+        ("amps amperes", "a"),
+        ("degrees", "°\\s?[cf]?"),
+        ("percent", "%|per ?cent"),
+        ("gigabytes", "gb"),
+        ("megabytes", "mb"),
+        ("pounds", "lbs?"),
+        ("ounces", "oz"),
+    )
+]
 _NAMES = ("person", "someone", "country")
 _MEASURED = {  # what is asked for by these names is also told by its unit alone
     "temperature": re.compile(
@@ -342,10 +372,13 @@ def has_number(text: str, number: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """`kind` of thing asked for, and what it is of: the unit, the counted noun, the number of a label."""
+    """`kind` of thing asked for, what it is of (the unit, the counted noun, the number of a label), and the clause of the
+    question that asks for it, in small letters.
+    """
 
     kind: str
     of: str = ""
+    clause: str = field(default="", compare=False)
 
 
 def asked(question: str) -> tuple[Asked, ...]:
@@ -355,11 +388,13 @@ def asked(question: str) -> tuple[Asked, ...]:
     asking = [s for s in sentences if s.rstrip("\"')").endswith("?")]
     found = []
     for sentence in asking or sentences:
-        for kind, form in _ASKS.items():
-            if match := form.search(sentence):
-                groups = [g for g in match.groups() if g]
-                of = _thing(groups[-1].split(), kind) if groups else ""
-                found.append(Asked(kind, str(_SPELLED.index(of) + 1) if kind == "label" and of in _SPELLED else of))
+        for clause in _AND_ASKS.split(sentence):
+            for kind, form in _ASKS.items():
+                if match := form.search(clause):
+                    groups = [g for g in match.groups() if g]
+                    of = _thing(groups[-1].split(), kind) if groups else ""
+                    of = str(_SPELLED.index(of) + 1) if kind == "label" and of in _SPELLED else of
+                    found.append(Asked(kind, of, clause))
     paid = any(a.kind == "salary" for a in found)
     special = [a for a in found if a.kind != "number" and not (paid and a.kind == "money")]
     return tuple(dict.fromkeys(special or found))
@@ -434,6 +469,8 @@ def _counted(text: str, of: str) -> bool:
         return True
     if noun & _ROLES or "peopl" in noun:  # "nine men" are workers, too
         noun |= _PERSONS
+    if any(noun & unit and short.search(text) for unit, short in _UNITS):
+        return True
     words = text.lower().split()
     for n, word in enumerate(words[:-1]):
         if not re.fullmatch(rf"[(\"'~]*{_NUMBER}(?:-{_NUMBER})?\+?[)\"',]*", word):

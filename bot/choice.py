@@ -210,7 +210,9 @@ def _best_item_first(part: Sequence[Evidence], best: Evidence, by_place: Mapping
     """
     tops = [next((a for a in reversed([*lineage(e, by_place)]) if a.item), None) for e in part]
     own = tops[part.index(best)]
-    ahead = [e for e, top in zip(part, tops, strict=True) if top is not None and top is not own and e.place < best.place]
+    ahead = [
+        e for e, top in zip(part, tops, strict=True) if top is not None and top is not own and e.place < best.place
+    ]
     if not ahead or any(number_of(e) is not None for e in part) or best.score - max(e.score for e in ahead) <= _CLEAR:
         return list(part)
     order = {True: 1, False: 2}
