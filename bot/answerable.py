@@ -46,6 +46,7 @@ _KIND_WORDS = EARNED | frozenset(
 )
 _RARE = 0.4  # `rarity` from which a word says something by itself
 _ALMOST = 0.85  # share of the best place's coverage that places reach where a word of a claim may stand as well
+_NEARLY_BEST = 0.95  # share of the best sentence's coverage
 _COMPOUND = re.compile(r"\b\w+(?:-\w+)+")  # "take-home" says nothing of a home
 _HEADS = ("version", "date")  # kinds of things that stand in headings above what is said of them
 _FINDS = 1.0  # inverse document frequency of a name that tells passages apart: less than about a third have it
@@ -79,8 +80,9 @@ _KEPT_BACK = re.compile(  # says that what is asked for is not said here
     r"decided|fixed|agreed|part of (?:this|the|these))\b|\b(?:to follow|tba|tbc|tbd)\b[.)]?$|"
     r"\bto be (?:announced|confirmed|decided|determined|agreed)\b|"
     r"\bwill be (?:announced|published|decided|confirmed|agreed|communicated|posted)\b|"
-    r"\b(?:is|are) (?:announced|published|decided|fixed|agreed) (?:by|separately|later)\b|\bplease ask (?:for|at|us)\b|"
-    r"\b(?:in|on) (?:a|the) separate (?:\w+ )?(?:sheet|list|document|leaflet|page|file|table|report|paper|article)\b|"
+    r"\b(?:is|are) (?:announced|published|decided|fixed|agreed) (?:by|separately|later)\b|"
+    r"\b(?:is|are) (?:listed|displayed|posted) (?:in|on|at|by)\b|\bplease ask (?:for|at|us)\b|"
+    r"\b(?:in|on|is) (?:a|the) separate (?:\w+ )?(?:sheet|list|document|leaflet|page|file|table|report|paper|article)\b|"
     r"\b(?:lists?|details?|names?|prices?|rates?|dates?|times?|tariffs?|maps?|forms?|reports?|results?|numbers?|figures?|"
     r"addresses|password|instructions|timetable|schedule)\b[^.;:]{0,60}\b(?:is|are|can be) (?:also )?(?:kept|held|"
     r"available|found|seen|consulted|published|posted|listed|displayed|printed|stored|on|in|at) "
@@ -88,7 +90,7 @@ _KEPT_BACK = re.compile(  # says that what is asked for is not said here
     re.IGNORECASE,
 )
 _WANTS_IT = re.compile(
-    r"^(?:(?:and|but|so),? )?(?:what(?!\s+(?:happens?|becomes?)\b)|which|when|why|who|how (?:much|many|long|high|large|big|often|far))\b",
+    r"^(?:(?:and|but|so),? )?(?:(?:in|at|on|by|from|for|to|with) )?(?:what(?!\s+(?:happens?|becomes?)\b)|which|when|why|who|how (?:much|many|long|high|large|big|often|far))\b",
     re.IGNORECASE,
 )
 _VAGUE = frozenset(stems("thing stuff way stand number amount"))
@@ -210,9 +212,10 @@ class Answerability:
             return ""
         kinds = asked(question)
         said = np.array([0.0 if e.heading or e.leads else near for e, near in zip(evidence, own, strict=True)])
-        piece = evidence[int(said.argmax())]
-        told = any(holds(piece.clean, kind, question, self._common) for kind in kinds)
-        return "" if told or not _KEPT_BACK.search(fold(piece.clean)) else piece.text
+        good = [e for e, near in zip(evidence, said, strict=True) if near >= _NEARLY_BEST * said.max()]
+        if any(holds(e.clean, kind, question, self._common) for e in good for kind in kinds):
+            return ""
+        return next((e.text for e in good if _KEPT_BACK.search(fold(e.clean))), "")
 
     def _binding(
         self,

@@ -94,8 +94,9 @@ _KINDS: dict[str, tuple[str, str]] = {
         r"^(?:the )?(?:salary|salaries|wages?) (?:of|for|at)\b",
         _MONEY,
     ),
+    "loudness": (r"\bhow loud\b", r"\d\s?(?:db|decibels?)\b"),
     "duration": (
-        rf"\bhow long (?!should|must|can|is the|are the)|\bhow (?:many|much) (?:{_TIME}|time)\b|\bhow soon\b",
+        rf"\bhow long (?!should|must|can|is the|are the)|\bhow (?:many|much) (?:{_TIME}|time)\b|\bhow soon\b|\bhow much notice\b",
         rf"\b{_NUMBER}(?:\s?(?:-|to|or|and)\s?{_NUMBER})?[\s-]?\+?(?:(?:more|full|business|working|calendar|whole|school|consecutive) )?{_TIME}\b|"
         rf"\b(?:than|for|about|within|almost|nearly|over|under|after|takes?|lasts?) an? {_TIME}\b|"
         r"\bsince (?:the )?\d{4}|\b(?:decades?|centur(?:y|ies))\b",
@@ -119,7 +120,7 @@ _KINDS: dict[str, tuple[str, str]] = {
         r"\b(?:what|which) (?!(?:is|are|was|were)\b)(?:[\w-]+ ){0,2}(rate|size|latency|throughput|temperature|gpa|"
         rf"price|ratio|speed|distance|age|height|weight|threshold)(?= (?:{_VERB}|from|by|if|when)\b|\?|$)|"
         r"\bwhat(?:'s| is| was) the (?:[\w-]+ ){0,2}(?:rate|size|latency|throughput|price|speed|distance|age|height|"
-        r"weight|threshold)(?= (?:of|for|at|used|set) (?!a\b|an\b))|"
+        r"weight|threshold)(?= (?:of|for|at|on|in|per|used|set) (?!a\b|an\b))|"
         r"\bhow much (?:latency|memory|storage|bandwidth|data|power|energy|water|space|accuracy|traffic|throughput)\b|"
         r"\bwhat (?:is|are|was|were) the (?:minimum|maximum|exact|average|f1) |"
         r"\bhow (?:big|large|tall|old|high|wide|thick)\b",
