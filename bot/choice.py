@@ -24,6 +24,12 @@ _LABEL = re.compile(r"(?:[-*•]\s+)?([^\W\d][\w \-/()&]{0,40}):\s")
 _COPULA = re.compile(r" (?:is|are) (?=(?:an?|the|one|any)\b)")
 _FORMS = re.compile(r"[/()]| or ")
 _EMPTY_LABEL = re.compile(r"(?:\w+ )?(?:answer|explanation|solution)s?:?", re.IGNORECASE)
+_LIMITS = re.compile(  # a sentence that takes the one before it back, or says when it does not hold
+    r"(?:but|however|yet|unless|except|exceptions?)\b|(?:this|that|it|they|these|those|the (?:rule|offer|figure|number|value))"
+    r"(?: \w+)? (?:no longer|not (?:any ?more|true|so|correct|valid)|only (?:if|when|until|for|applies)|n['’]t)\b|"
+    r"(?:this|that|it) (?:is|was|has been) (?:wrong|an error|a mistake|out of date|outdated|corrected|withdrawn|changed)\b",
+    re.IGNORECASE,
+)
 _DENIES = re.compile(r"\b(?:not|never|no|don['’]t|must ?n['’]t|can(?:not|['’]t)|without|except|avoid)\b", re.IGNORECASE)
 
 
@@ -105,6 +111,32 @@ def completed(chosen: Sequence[Evidence], evidence: Sequence[Evidence], max_word
             kept.update((e.place, e) for e in new)
             words += sum(e.words for e in new)
     return _under_their_labels(kept, by_place, max_words)
+
+
+def with_sequels(chosen: Sequence[Evidence], evidence: Sequence[Evidence], max_words: int) -> list[Evidence]:
+    """The chosen evidence in reading order, with what takes a sentence back or limits it ("That is no longer so.") and, as
+    far as `max_words` go, the rest of a paragraph of which a sentence answers the question that it begins with.
+    """
+    by_place = {e.place: e for e in evidence}
+    kept = {e.place: e for e in chosen}
+    words = sum(e.words for e in chosen)
+    for piece in chosen:
+        before = by_place.get(piece.place - 1)
+        replies = before is not None and asks(before, piece)
+        at = piece
+        while (after := by_place.get(at.place + 1)) and after.place not in kept and _goes_on(at, after):
+            if not (_LIMITS.match(after.clean) or (replies and words + after.words <= max_words)):
+                break
+            kept[after.place] = at = after
+            words += after.words
+    return [kept[place] for place in sorted(kept)]
+
+
+def _goes_on(piece: Evidence, after: Evidence) -> bool:
+    """Whether a sentence stands right after another in its paragraph."""
+    if after.chunk is not piece.chunk or after.heading or after.leads or after.item or piece.item or after.aside:
+        return False
+    return "\n\n" not in piece.chunk.text[piece.end - piece.chunk.start : after.start - piece.chunk.start]
 
 
 def with_contents(chosen: Sequence[Evidence], evidence: Sequence[Evidence], max_words: int) -> list[Evidence]:

@@ -27,6 +27,7 @@ from bot.choice import (
     telling_of,
     with_contents,
     with_its_section,
+    with_sequels,
 )
 from bot.compare import Part
 from bot.evidence import Evidence, placed_anew
@@ -136,7 +137,8 @@ class ExtractiveEngine:
         fact = best is not None and best.place in fitting
         max_words = min(max_words, _FACT) if fact else max_words
         chosen = balanced(choose(pool, max_words, fill=not fact), question, pool, max_words)
-        chosen = with_its_section(completed(chosen, evidence, max_words), term, evidence, max_words)
+        chosen = with_sequels(completed(chosen, evidence, max_words), evidence, max_words)
+        chosen = with_its_section(chosen, term, evidence, max_words)
         chosen = best_first(with_contents(chosen, evidence, max_words), by_place)
         if chosen and not fitting & {e.place for e in chosen}:  # a heading may hold what is asked for
             above = [e for e in lineage(chosen[0], by_place) if e.place in fitting][:1]

@@ -128,7 +128,7 @@ def gather(
         near = [own[k] for k in (n - 1, n + 1) if 0 <= k < len(spans) and spans[k][0] is hit]
         blended = own[n] if not near else (1 - config.neighbours) * own[n] + config.neighbours * sum(near) / len(near)
         item = kind == "row" or (not kind and bool(_MARKER.match(text)))
-        leads = kind == "head" or (not kind and text.rstrip().endswith((":", "?")))
+        leads = kind == "head" or (not kind and unmarked(text).endswith((":", "?")))
         heading = end <= hit.chunk.body
         if n == 0 or spans[n - 1][0] is not hit:
             label = hit.chunk.headings[-1] if hit.chunk.headings else ""
@@ -180,21 +180,19 @@ def favoured(evidence: Sequence[Evidence], names: Sequence[str], numbers: Sequen
 def about_named(
     evidence: Sequence[Evidence], names: Collection[str], titled: Mapping[str, frozenset[str]]
 ) -> list[Evidence]:
-    """The evidence without that of articles about others than whom a question names, by stem, unless the piece or its
-    section has the name: what another's article says of its own subject is no answer about this one's. All of it where
+    """The evidence without that of articles about others than whom a question names, by stem, unless the piece, a label
+    that it stands below or its section has the name: what another's article says of its own subject is no answer about this one's. All of it where
     no title has a name; `titled` as `bot.compare.titles_by_name` tells.
     """
     own = frozenset[str]().union(*(titled[name] for name in names if name in titled))
     if not own:
         return list(evidence)
     others = frozenset[str]().union(*titled.values()) - own
-    return placed_anew(
-        [
-            e
-            for e in evidence
-            if e.chunk.article not in others or set(names) & set(stems(f"{e.chunk.section_at(e.start)} {e.text}"))
-        ]
-    )
+    having = {e.place for e in evidence if set(names) & set(stems(f"{e.chunk.section_at(e.start)} {e.text}"))}
+    for e in evidence:  # a label stands before what it is the label of
+        if e.owner in having:
+            having.add(e.place)
+    return placed_anew([e for e in evidence if e.chunk.article not in others or e.place in having])
 
 
 def placed_anew(evidence: Sequence[Evidence]) -> list[Evidence]:
@@ -237,14 +235,19 @@ def _split_lines(text: str, start: int, end: int, base: int) -> list[tuple[int, 
     first = re.compile(r"[^\n]*").match(text, start, end)
     cut = first.end() if first else end
     rest = start + len(text[start:end]) - len(text[cut:end].lstrip())
-    if rest >= end or text[start:cut].rstrip()[-1:] not in ":?":
+    if rest >= end or unmarked(text[start:cut])[-1:] not in ":?":
         return [(base + start, base + end)]
     return [(base + start, base + start + len(text[start:cut].rstrip())), (base + rest, base + end)]
 
 
+def unmarked(text: str) -> str:
+    """The text without what ends emphasis in Markdown ("**Is it so?**") and white space behind it."""
+    return text.rstrip("*_ \t\n")
+
+
 def is_title_line(line: str) -> bool:
     """A short line without an end: the heading of what follows."""
-    return len(line.split()) <= _TITLE and line[-1:] not in ".!?,;"
+    return len(line.split()) <= _TITLE and unmarked(line)[-1:] not in ".!?,;"
 
 
 def _owners(spans: Sequence[tuple[Hit, int, int, str]], texts: Sequence[str]) -> list[int]:
@@ -255,7 +258,7 @@ def _owners(spans: Sequence[tuple[Hit, int, int, str]], texts: Sequence[str]) ->
         if n == 0 or spans[n - 1][0] is not hit:
             open_ = []
         heading, item = end <= hit.chunk.body, kind == "row" or (not kind and bool(_MARKER.match(text)))
-        labels = kind == "head" or (not kind and (text.endswith((":", "?")) or is_title_line(text)))
+        labels = kind == "head" or (not kind and (unmarked(text).endswith((":", "?")) or is_title_line(text)))
         column: float = _column(hit.chunk, start)
         if item and labels and text[0].isdigit():
             column -= 0.5  # "2. Wrapper methods": the bullets below it may stand in its own column

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from bot.asked import LABEL
-from bot.evidence import Evidence, is_title_line
+from bot.evidence import Evidence, is_title_line, unmarked
 from ingest.values import Chunk
 
 SHORT_ITEM = 6  # words of a list item that says little without its neighbours
@@ -76,8 +76,8 @@ def announces(evidence: Sequence[Evidence], n: int) -> bool:
             return not piece.heading  # below a heading stand the section's other passages
         further = _STEP.match(after.text)
         return further is not None and further.group(1).lower() == step.group(1).lower()
-    asks = text.rstrip("\"'”’) ").endswith("?") or bool(_TASK.fullmatch(text))
-    if piece.heading or not (asks or text.endswith(":")):
+    asks = text.rstrip("\"'”’)*_ ").endswith("?") or bool(_TASK.fullmatch(text))
+    if piece.heading or not (asks or unmarked(text).endswith(":")):
         return False
     return after is None or (asks and piece.item and after.item and after.indent <= piece.indent)
 
@@ -107,7 +107,7 @@ def lineage(piece: Evidence, by_place: Mapping[int, Evidence]) -> Iterator[Evide
 def introduces(lead: Evidence, piece: Evidence) -> bool:
     """Whether the lead is a list item that leads to the piece, itself an item below it."""
     same = lead.chunk.chunk_id == piece.chunk.chunk_id
-    same = same and not lead.text.rstrip().endswith("?")
+    same = same and not unmarked(lead.text).endswith("?")
     counts = number_of(lead) is not None and is_title(lead) and not lead.heading
     leads = (lead.leads and lead.indent < piece.indent) or (counts and piece.owner == lead.place)
     return same and leads and lead.item and lead.words <= 8
@@ -129,7 +129,7 @@ def refers_to(before: Evidence, piece: Evidence) -> bool:
 
 def asks(before: Evidence, piece: Evidence) -> bool:
     """Whether the piece answers the question right before it: on the same line, or with a "yes" or "no"."""
-    if before.chunk is not piece.chunk or before.heading or not before.text.rstrip().endswith("?") or piece.item:
+    if before.chunk is not piece.chunk or before.heading or not unmarked(before.text).endswith("?") or piece.item:
         return False
     between = piece.chunk.text[before.end - piece.chunk.start : piece.start - piece.chunk.start]
     return "\n" not in between or bool(_REPLY.match(piece.clean))

@@ -25,7 +25,7 @@ FUNCTION_WORDS = frozenset(
     """.split()  # noqa: SIM905 - a list of forty literals is harder to read
 )
 _SPACE = re.compile(r"\s+")
-_TERMINAL = re.compile(r"(?<![.!?…])[.!?…]+[\"'”’)\]]*(?=\s|$)|\?(?=[A-Z])")
+_TERMINAL = re.compile(r"(?<![.!?…])[.!?…]+[\"'”’)\]*_]*(?=\s|$)|\?(?=[A-Z])")  # "**Is it so?** Yes."
 _ABBREVIATION = re.compile(
     r"(?:\b(?:e\.g|i\.e|etc|avg|est|incl|resp|vs|cf|al|approx|fig|eq|dr|mr|mrs|st|inc|ltd|jr|sr|u\.s|a\.k\.a)|\b[A-Z])\.$",
     re.IGNORECASE,
