@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
-from itertools import count
+from itertools import count, zip_longest
 from pathlib import Path
 
 from bot import prompts
@@ -26,7 +26,16 @@ from bot.nearness import NEAR, Nearness, QueryWords
 from bot.values import Answer, Citation, RefusalReason, Sentence, begins_paragraph
 from bot.verify import Judgement, Verifier
 from index.follow_up import Reading, Turn, leans, points_back, read
-from index.query import BRIEF, Manner, check_history, check_question, without_courtesy, without_manner, without_request
+from index.query import (
+    BRIEF,
+    Manner,
+    check_history,
+    check_question,
+    several,
+    without_courtesy,
+    without_manner,
+    without_request,
+)
 from index.remember import DEFAULT_BYTES, RememberingEncoder
 from index.retrieve import Hit, Retrieval, Retriever
 from index.turns import Wish, wish
@@ -226,15 +235,45 @@ class Pipeline:
         history = [{"role": "user", "content": t.question} for t in turns if not _is_far(t) and not wish(t.question)]
         writer = partial(_Writer, question_id, question, engine.name)
         answered = partial(self._answered, started, reading, manner, engine, history, articles, writer)
+        if isinstance(engine, ExtractiveEngine) and not (reading.wish or manner.sentences):
+            told = self._told_apart(reading.question, manner, engine, articles, writer)
+            if told and any(_is_answer(events[-1]) for _part, events in told):
+                whole = (
+                    [*answered(reading.question)] if not all(_is_answer(events[-1]) for _part, events in told) else []
+                )
+                yield from whole if whole and _is_answer(whole[-1]) else _together(told, writer({}, started))
+                return
         *likely, last = (reading.question, *reading.others)
         for asking in likely:
             events = answered(asking)
             found, then = next(events), next(events)
-            if not isinstance(then, Answer) or not then.refused or then.refusal_reason == "backend_failed":
+            if not isinstance(then, Answer) or _is_answer(then) or then.refusal_reason == "backend_failed":
                 yield from (found, then)
                 yield from events
                 return
         yield from answered(last)
+
+    def _told_apart(
+        self,
+        question: str,
+        manner: Manner,
+        engine: ExtractiveEngine,
+        articles: Collection[str] | None,
+        writer: Callable[[dict[str, float], float], _Writer],
+    ) -> list[tuple[str, list[Event]]]:
+        """Each of several questions in one, as those before it tell to read it, with the events of its answer, all
+        within the word budget; nothing where one thing is asked, or a comparison.
+        """
+        parts = several(question)
+        if not parts or compared(question, self._titles_by_name):
+            return []
+        engine = ExtractiveEngine(engine.max_words // len(parts), engine.max_list_words // len(parts))
+        told: list[tuple[str, list[Event]]] = []
+        for part in parts:
+            asking = self._read(part, [Turn(told[-1][0])]).question if told else part
+            events = self._answered(time.perf_counter(), Reading(asking), manner, engine, [], articles, writer, asking)
+            told.append((asking, [*events]))
+        return told
 
     def _answered(
         self,
@@ -328,6 +367,26 @@ class Pipeline:
         yield answer.finish(note)
 
 
+def _is_answer(event: Event) -> bool:
+    """Whether it is an answer that is no refusal."""
+    return isinstance(event, Answer) and not event.refused
+
+
+def _together(told: Sequence[tuple[str, Sequence[Event]]], answer: _Writer) -> Iterator[Event]:
+    """One answer to several questions: the passages of each in turn, what is said of each, and which has no answer."""
+    found = [event for _part, events in told for event in events if isinstance(event, Found)]
+    ranked = [hit for row in zip_longest(*(f.hits for f in found)) for hit in row if hit]
+    hits = {hit.chunk.chunk_id: hit for hit in ranked}
+    stages = dict.fromkeys(stage for f in found for stage in f.timings_ms)
+    yield Found(tuple(hits.values()), {s: round(sum(f.timings_ms.get(s, 0.0) for f in found), 1) for s in stages})
+    notes = []
+    for part, (*_before, own) in told:
+        assert isinstance(own, Answer)
+        yield from answer.take(own)
+        notes.append(prompts.part_unanswered(part) if own.refused else own.note)
+    yield answer.finish(" ".join(filter(None, notes)))
+
+
 def _asked_for(message: str) -> tuple[str, Manner]:
     """A message without courtesy and without the manner in which to answer, and that manner."""
     bare = without_courtesy(message)
@@ -404,6 +463,27 @@ class _Writer:
         self.sentences.append(sentence)
         self._items.append(draft.item)
         return Said(sentence, tuple(new), draft.item)
+
+    def take(self, other: Answer) -> Iterator[Said]:
+        """Say what another answer says and this one did not, with its citations numbered anew."""
+        cited = {c.marker: c for c in other.citations}
+        for name in _TIMINGS:
+            self._timings[name] = round(self._timings.get(name, 0.0) + other.timings_ms.get(name, 0.0), 1)
+        self.confidence = min(self.confidence or 1.0, other.confidence)
+        for sentence, item in zip(other.sentences, other.items, strict=True):
+            if self.has_said(sentence.text):
+                continue
+            markers, new = [], []
+            for span in (cited[m] for m in sentence.markers):
+                key = (span.article_id, span.start, span.end)
+                if key not in self._citations:
+                    self._citations[key] = replace(span, marker=len(self._citations) + 1)
+                    new.append(self._citations[key])
+                markers.append(self._citations[key].marker)
+            said = replace(sentence, markers=tuple(markers))
+            self.sentences.append(said)
+            self._items.append(item)
+            yield Said(said, tuple(new), item)
 
     def has_said(self, text: str) -> bool:
         """Whether the same sentence was said before; small models repeat themselves."""

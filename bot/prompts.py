@@ -34,6 +34,7 @@ QUOTES_INSTEAD = "What the model wrote was not supported by the articles, so the
 UNSUPPORTED_MARK = "(not in the articles:)"
 SOME_MARKED = "Nothing in the articles supports the marked sentences: they are the model's own."
 SOME_REMOVED = "Some of what the model wrote was left out: nothing in the articles supports it."
+PART_UNANSWERED = "The articles don't say this part: “$part”"
 ARTICLES_DIFFER = "The articles differ on this: compare [$first] ($one) with [$second] ($two)."
 ARTICLES_APART = "Each article tells of its own subject: [$first] is from “$one”, [$second] from “$two”."
 
@@ -158,6 +159,11 @@ def user_prompt(question: str, excerpts: list[str]) -> str:
 def unspoken(text: str) -> str:
     """Text on one line without what chat templates put between turns, and without characters nobody sees."""
     return squeeze(_TURN.sub(" ", printable(text)))
+
+
+def part_unanswered(part: str) -> str:
+    """Which of several questions in one has no answer."""
+    return Template(PART_UNANSWERED).substitute(part=part)
 
 
 def articles_differ(first: Citation, second: Citation) -> str:

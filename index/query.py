@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from index.lexical import stems
 from ingest.errors import QuestionError
 from ingest.limits import Limits
 
@@ -41,6 +42,12 @@ _MANNERS = (
     re.compile(rf"(?<=\w)(?:[,:;(-]+| [,:;(-]+|(?= ))\s*{_MANNER}\)?(?P<end>\W*)$", re.IGNORECASE),
     re.compile(rf"^{_MANNER}[,:;]? (?=\w)", re.IGNORECASE),
 )
+_ASKS = r"(?:(?:by|at|in|on|for|from|to|with) )?(?:what|which|how|when|where|who|why)\b"
+_AND_ASKS = re.compile(
+    rf"[,;]?\s+(?:and|but|or)\s+(?={_ASKS})|(?<=\?)\s+(?:(?:and|but|or|also),? )?(?={_ASKS})", re.IGNORECASE
+)
+_CONTENT = 2  # content words that each of several questions has at least
+_SEVERAL = 3  # questions in one, at most
 BRIEF = 2  # sentences of a short answer
 _LAST = 80  # characters at the end of a question among which a manner is looked for
 
@@ -113,6 +120,16 @@ def without_manner(question: str) -> tuple[str, Manner]:
         most = 1 if words.lower().endswith(("sentence", "word", "line")) else BRIEF
         return bare, Manner(words, most if re.fullmatch(IN_SHORT, words, re.IGNORECASE) else 0)
     return question, Manner()
+
+
+def several(question: str) -> list[str]:
+    """What a question asks one after the other ("Who may book it, and what does that cost?"), each a question with some
+    words of its own; nothing where it asks one thing. What stands before the first stays with it.
+    """
+    parts = _AND_ASKS.split(question)
+    if not 1 < len(parts) <= _SEVERAL or any(len(set(stems(p))) < _CONTENT for p in parts):
+        return []
+    return [part if part.rstrip().endswith("?") else f"{part.rstrip(' ,;.')}?" for part in parts]
 
 
 def without_courtesy(question: str) -> str:
