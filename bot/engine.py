@@ -33,6 +33,7 @@ from bot.compare import Part
 from bot.evidence import Evidence, placed_anew
 from bot.layout import is_title, items_below, lineage, number_of
 from bot.lists import Listing, differences, find_list, term_asked
+from bot.words import rarity
 from index.lexical import stems
 from ingest.errors import PinciteError
 from ingest.text import fold, squeeze
@@ -47,6 +48,7 @@ _ABOUT_ASIDES = re.compile(
 )
 _FITTING = 0.12  # added to the score of evidence that holds the kind of thing asked for
 _TELLING = 0.12  # the same for what stands below a label that names the aspect asked about, less for mere words of it
+_RARE = 0.6  # `rarity` from which a word says something by its mere presence
 _FACT = 50  # words of an answer whose best evidence holds the kind of thing asked for
 _PART_LIST = 130  # words of a list that answers one part of a comparison
 _ANNOUNCES = 8  # words of the items of a list that only announces what stands below them
@@ -123,11 +125,17 @@ class ExtractiveEngine:
         kinds, asking, wanted = asked(question), set(stems(question)), aspects(question)
         fitting = {e.place for e in evidence if any(holds(e.clean, kind) for kind in kinds)}
         beside = beside_the_named(question, evidence)
+        sole = _only_aside(asking, evidence)
         whole = bool(_ABOUT_ASIDES.search(question))
         pool = [
-            replace(e, score=e.score + _FITTING * (e.place in fitting) + _TELLING * _aspect_fit(e, by_place, wanted))
+            replace(
+                e,
+                score=e.score
+                + _FITTING * (e.place in fitting or e.place in sole)
+                + _TELLING * _aspect_fit(e, by_place, wanted),
+            )
             for e in evidence
-            if (whole or not e.aside or e.place in fitting)
+            if (whole or not e.aside or e.place in fitting or e.place in sole)
             and e.place not in told
             and e.place not in beside
             and not only_repeats(e, asking)
@@ -164,6 +172,13 @@ def _quoted(chosen: Sequence[Evidence], evidence: Sequence[Evidence], told: set[
         yield _quote([lead, piece] if lead and joined else [piece], 2 if deeper and piece.item else 0)
         yield from (_quote([part], 2) for part in below)
         told |= {piece.place, *(part.place for part in below)} | ({lead.place} if lead and joined else set())
+
+
+def _only_aside(asking: Collection[str], evidence: Sequence[Evidence]) -> set[int]:
+    """The places of asides that have a rare word of the question, by stem, which nothing else has."""
+    said = {s for e in evidence if not e.aside for s in stems(e.text)}
+    rare = {s for s in asking if s not in said and rarity(s) >= _RARE}
+    return {e.place for e in evidence if e.aside and rare & set(stems(e.text))} if rare else set()
 
 
 def _aspect_fit(piece: Evidence, by_place: Mapping[int, Evidence], wanted: Sequence[Aspect]) -> float:

@@ -30,6 +30,7 @@ _PROMOTION = re.compile(
     r"\bjoin (?:[\w-]+ ){0,3}(?:now|today)\b|\btake (?:the|your) (?:first|next) steps? (?:to|toward)|"
     r"\bultimate guide\b|^welcome to (?:the|this|our|\w+'s)\b|\bspeciali[sz]e in helping\b|"
     r"\bwe(?:'ve| have) helped (?:hundreds|thousands|many|countless|dozens)\b|"
+    r"\bstart (?:preparing|learning|practi[cs]ing|your journey) (?:today|now)\b|\blet's make your\b|"
     r"\bgood luck\b|\bwe(?:'re| are) (?:always )?here to help\b|\bhere to help you every step\b|\bdiscount\b.*\bcode\b",
     re.IGNORECASE,
 )
@@ -38,6 +39,9 @@ _ANNOUNCEMENT = re.compile(  # says only what the text is going to say
     r"^(?:now that|before) (?:you|we)\b.*\b(?:let's|it's important to)\b|\bready to dive\b|"
     r"^before (?:diving|jumping|getting) into\b|\bby the end(?: of (?:this|the) \w+)?, you(?:'ll| will)\b|"
     r"\bwe(?:'ve| have) (?:packed|put together)\b|"
+    r"\bin this (?:blog(?: post)?|article|post|guide|tutorial|chapter),? (?:we|you)(?:'ll| will|'re going to)\b|"
+    r"\bwith the right (?:approach|preparation|resources|mindset|tools|guidance)\b.*\byou can\b|"
+    r"\byou(?:'ll| will) be well[- ](?:equipped|prepared|on your way)\b|"
     r"^(?:if|whether) you(?:'re| are)\b.*\b(?:you(?:'re| are) (?:probably|likely)|in (?:the right place|for an)|"
     r"this (?:guide|blog|article|post))\b",
     re.IGNORECASE,
