@@ -39,8 +39,8 @@ _SHORTER_QUERY, _RARER, _MET, _UNMET = 6, 0.6, 0.65, 0.4  # content words; `rari
 _TOLD = 0.7  # share of the squared rarities of a query's words
 _KIND_WORDS = EARNED | frozenset(
     stems(
-        "cost price charge fee fare rent admission entry deposit reward fine expensive spend buy sell money date deadline "
-        "year time number percentage share count formula code weigh weight heavy hot warm cold cool far distance color "
+        "cost price charge fee expensive spend buy sell money date deadline year time number percentage share count formula "
+        "code high large big tall old wide thick deep loud weigh weight heavy hot warm cold cool far distance color "
         "colour company firm write wrote written"
     )
 )

@@ -14,6 +14,7 @@ from ingest.tables import row_cells
 from ingest.values import Chunk
 
 _FOCUS = 0.86  # share of the best score that a further sentence must reach
+_ALIKE = 0.82  # the same where all the best hold the kind of thing asked for
 _NEXT, _LITTLE = 0.75, 0.15  # that share in the best one's passage where less than so much of the words is said
 _AHEAD = 0.06  # lead of the best over all of other passages from which these are left out
 _CLEAR = 0.02  # lead of a sentence over those before it in its paragraph from which it comes before them
@@ -40,8 +41,9 @@ def choose(evidence: Sequence[Evidence], max_words: int, fill: bool = True) -> l
     """
     ranked = sorted((e for e in evidence if not e.heading and not e.leads), key=lambda e: (-e.score, e.place))
     ranked = [*ranked[:1], *(e for e in ranked[1:] if e.item or not is_title(e) or _DIGIT.search(e.text))]
-    further = [e for e in ranked[1:] if _NEXT <= e.score / ranked[0].score < _FOCUS and e.chunk is ranked[0].chunk]
-    ranked = [e for e in ranked if e.score >= _FOCUS * ranked[0].score]
+    least = (_FOCUS if fill else _ALIKE) * ranked[0].score if ranked else 0.0
+    further = [e for e in ranked if _NEXT * ranked[0].score <= e.score < least and e.chunk is ranked[0].chunk]
+    ranked = [e for e in ranked if e.score >= least]
     chosen: list[Evidence] = []
     seen: list[set[str]] = []
     words = 0
@@ -51,7 +53,7 @@ def choose(evidence: Sequence[Evidence], max_words: int, fill: bool = True) -> l
     ):
         ranked = [e for e in ranked if e.chunk is ranked[0].chunk]
     for piece in [*ranked, *further]:
-        if piece.score < _FOCUS * ranked[0].score and (not fill or words > _LITTLE * max_words):
+        if piece.score < least and (not fill or words > _LITTLE * max_words):
             break
         if words + piece.words > max_words:
             if words > 0.6 * max_words or (chosen and piece.score < 0.8 * chosen[0].score):
