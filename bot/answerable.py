@@ -39,8 +39,8 @@ _SHORTER_QUERY, _RARER, _MET, _UNMET = 6, 0.6, 0.65, 0.4  # content words; `rari
 _TOLD = 0.7  # share of the squared rarities of a query's words
 _KIND_WORDS = EARNED | frozenset(
     stems(
-        "cost price charge fee expensive spend buy sell money date deadline year time number percentage share count formula "
-        "code high large big tall old wide thick deep loud weigh weight heavy hot warm cold cool far distance color "
+        "cost price charge fee expensive spend buy sell money date deadline year time number percentage share count "
+        "formula code high large big tall old wide thick deep loud weigh weight heavy hot warm cold cool far distance color "
         "colour company firm write wrote written"
     )
 )
@@ -82,7 +82,8 @@ _KEPT_BACK = re.compile(  # says that what is asked for is not said here
     r"\bwill be (?:announced|published|decided|confirmed|agreed|communicated|posted)\b|"
     r"\b(?:is|are) (?:announced|published|decided|fixed|agreed) (?:by|separately|later)\b|"
     r"\b(?:is|are) (?:listed|displayed|posted) (?:in|on|at|by)\b|\bplease ask (?:for|at|us)\b|"
-    r"\b(?:in|on|is) (?:a|the) separate (?:\w+ )?(?:sheet|list|document|leaflet|page|file|table|report|paper|article)\b|"
+    r"\b(?:in|on|is) (?:a|the) separate (?:\w+ )?(?:sheet|list|document|leaflet|page|file|table|report|paper|"
+    r"article)\b|"
     r"\b(?:lists?|details?|names?|prices?|rates?|dates?|times?|tariffs?|maps?|forms?|reports?|results?|numbers?|figures?|"
     r"addresses|password|instructions|timetable|schedule)\b[^.;:]{0,60}\b(?:is|are|can be) (?:also )?(?:kept|held|"
     r"available|found|seen|consulted|published|posted|listed|displayed|printed|stored|on|in|at) "
@@ -90,7 +91,8 @@ _KEPT_BACK = re.compile(  # says that what is asked for is not said here
     re.IGNORECASE,
 )
 _WANTS_IT = re.compile(
-    r"^(?:(?:and|but|so),? )?(?:(?:in|at|on|by|from|for|to|with) )?(?:what(?!\s+(?:happens?|becomes?)\b)|which|when|why|who|how (?:much|many|long|high|large|big|often|far))\b",
+    r"^(?:(?:and|but|so),? )?(?:(?:in|at|on|by|from|for|to|with) )?(?:what(?!\s+(?:happens?|becomes?)\b)|"
+    r"which|when|why|who|how (?:much|many|long|high|large|big|often|far))\b",
     re.IGNORECASE,
 )
 _VAGUE = frozenset(stems("thing stuff way stand number amount"))
@@ -453,8 +455,8 @@ class Answerability:
         apart: Collection[str],
         above: Sequence[Collection[str]],
     ) -> np.ndarray:
-        """(places,) bool: where the words of a short query beside the kind of thing asked for are on the whole not met by
-        the sentence itself with its labels, names of the question included: "Closing takes 35 minutes" tells how long
+        """(places,) bool: where the words of a short query beside the kind of thing asked for, its names too, are on the
+        whole not met by the sentence itself with its labels; those in `apart` left out: "Closing takes 35 minutes" tells how long
         something else takes.
         """
         left = _KIND_WORDS | _ABOUT_TEXTS | _VAGUE | set(apart)

@@ -78,17 +78,22 @@ _KINDS: dict[str, tuple[str, str]] = {
         r"(?<!\bby )\bhow much\b.*\b(?:pays?|paid|costs?|makes?|charges?|spend)\b|\bhow expensive\b|"
         r"\b(?:what|which|how)\b.*\btuition\b|"
         r"\bwhat(?:'s| (?:does|do|did|is|are))\b.*\b(?:pays?|paid|charges?|price of|fee|cost of|costs?)\b(?! function)|"
-        rf"\bwhat(?:'s| is| was| are| were) (?:the|my|our|your) (?:[\w-]+ )?(?:{_PRICE})(?= (?:of|for|at|in|on|to|if|when|per)\b|\W*$)|"
-        rf"(?<!\bby )\bhow (?:high|large|big|much) (?:is|are|was|were|will be) (?:the|an?|my|our|your) (?:[\w-]+ )?(?:{_PRICE}|"
+        rf"\bwhat(?:'s| is| was| are| were) (?:the|my|our|your) (?:[\w-]+ )?(?:{_PRICE})(?= (?:of|for|at|in|"
+        rf"on|to|if|when|per)\b|\W*$)|"
+        rf"(?<!\bby )\bhow (?:high|large|big|much) (?:is|are|was|were|will be) (?:the|an?|my|our|"
+        rf"your) (?:[\w-]+ )?(?:{_PRICE}|"
         rf"tickets?|subscription|membership|licen[cs]e)\b|"
-        r"\bhow much (?:is|are|was|were) (?:an?|one) (?!.*\b(?:gain|loss|drop|rise|increase|reduction|improvement|said|thought|expected)\b)|"
+        r"\bhow much (?:is|are|was|were) (?:an?|one) (?!.*\b(?:gain|loss|drop|rise|increase|reduction|"
+        r"improvement|said|thought|expected)\b)|"
         r"^(?:the )?(?:price|fees?|fares?|rent|admission) (?:of|for|at)\b",
-        rf"{_MONEY}|(?:\d|\b(?:{_WORDS}))\s?(?:%|per ?cent) of (?:the |your |its )?(?:[\w-]+ )?(?:price|fee|costs?|fare|rent|deposit)\b|"
+        rf"{_MONEY}|(?:\d|\b(?:{_WORDS}))\s?(?:%|per ?cent) of (?:the |your |its )?(?:[\w-]+ )?(?:price|fee|"
+        rf"costs?|fare|rent|deposit)\b|"
         r"\bfree of charge\b|\b(?:for|is|are) free\b(?! (?:of|from|to)\b)|"
         r"\bno (?:extra |additional )?(?:charge|costs?|fees?)\b|\bhalf (?:the |of the )?(?:[\w-]+ )?(?:price|fee)\b",
     ),
     "salary": (
-        r"\b(?:how much|what|which|how)\b.*\b(?:earns?|salary|salaries|wages?|(?<!as )(?<!in )compensation(?! for)|stipend)\b|"
+        r"\b(?:how much|what|which|how)\b.*\b(?:earns?|salary|salaries|wages?|"
+        r"(?<!as )(?<!in )compensation(?! for)|stipend)\b|"
         r"\bpays? (?:its|their|his|her|the|new|senior|junior) (?:[\w-]+ ){0,2}(?:employees|staff|workers|people|"
         r"engineers|developers|scientists|managers|teachers|drivers|interns)\b|^[\w '-]+ (?:salary|salaries)\W*$|"
         r"^(?:the )?(?:salary|salaries|wages?) (?:of|for|at)\b",
@@ -96,8 +101,10 @@ _KINDS: dict[str, tuple[str, str]] = {
     ),
     "loudness": (r"\bhow loud\b", r"\d\s?(?:db|decibels?)\b"),
     "duration": (
-        rf"\bhow long (?!should|must|can|is the|are the)|\bhow (?:many|much) (?:{_TIME}|time)\b|\bhow soon\b|\bhow much notice\b",
-        rf"\b{_NUMBER}(?:\s?(?:-|to|or|and)\s?{_NUMBER})?[\s-]?\+?(?:(?:more|full|business|working|calendar|whole|school|consecutive) )?{_TIME}\b|"
+        rf"\bhow long (?!should|must|can|is the|are the)|\bhow (?:many|much) (?:{_TIME}|time)\b|\bhow soon\b|"
+        rf"\bhow much notice\b",
+        rf"\b{_NUMBER}(?:\s?(?:-|to|or|and)\s?{_NUMBER})?[\s-]?\+?(?:(?:more|full|business|working|calendar|"
+        rf"whole|school|consecutive) )?{_TIME}\b|"
         rf"\b(?:than|for|about|within|almost|nearly|over|under|after|takes?|lasts?) an? {_TIME}\b|"
         r"\bsince (?:the )?\d{4}|\b(?:decades?|centur(?:y|ies))\b",
     ),
@@ -134,7 +141,8 @@ _KINDS: dict[str, tuple[str, str]] = {
         rf"\bhalf past\b|\b(?:at|from|until|till|by|before|after) (?:\d{{1,2}}|{'|'.join(_SPELLED)})\b(?! [a-z]+s\b)",
     ),
     "weight": (
-        r"\bhow much (?:do|does|did)\b.*\bweigh\b|\bhow heavy (?:(?:is|are|was|were) (?:an?|one)|can|may|must|should)\b",
+        r"\bhow much (?:do|does|did)\b.*\bweigh\b|\bhow heavy (?:(?:is|are|was|were) (?:an?|one)|can|may|must|"
+        r"should)\b",
         rf"(?:\d|\b(?:{_WORDS}))\s?(?:kg|kilos?|kilogram\w*|g|grams?|tons?|tonnes?|pounds?|lbs?|ounces?|oz|stone)\b",
     ),
     "warmth": (
@@ -192,8 +200,10 @@ _KINDS: dict[str, tuple[str, str]] = {
         "",
     ),
     "link": (
-        r"\b(?:what|which|give|show|send|share)\b.*\b(?:url|link|website|web page|e-?mail address|(?:tele)?phone number)\b",
-        r"https?://|www\.|\w@\w|\.(?:com|org|ai|io)\b|\d{3}[-\s]\d{3}|\b(?:call|ring|dial|phone|telephone|tel\.?):? \+?\d{3}",
+        r"\b(?:what|which|give|show|send|share)\b.*\b(?:url|link|website|web page|e-?mail address|"
+        r"(?:tele)?phone number)\b",
+        r"https?://|www\.|\w@\w|\.(?:com|org|ai|io)\b|\d{3}[-\s]\d{3}|\b(?:call|ring|dial|phone|telephone|"
+        r"tel\.?):? \+?\d{3}",
     ),
     "count": (
         rf"\bhow many (?!{_TIME}|times\b)((?:(?!(?:{_VERB})\b)[\w'-]+ ?){{1,4}})|"
@@ -229,6 +239,12 @@ _UNITS = [  # abbreviated where they are counted
         ("ounces", "oz"),
     )
 ]
+_CALENDAR = frozenset(
+    """
+    january february march april may june july august september october november december monday tuesday wednesday
+    thursday friday saturday sunday christmas easter
+    """.split()  # noqa: SIM905
+)
 _NAMES = ("person", "someone", "country")
 _MEASURED = {  # what is asked for by these names is also told by its unit alone
     "temperature": re.compile(
@@ -373,8 +389,8 @@ def has_number(text: str, number: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """`kind` of thing asked for, what it is of (the unit, the counted noun, the number of a label), and the clause of the
-    question that asks for it, in small letters.
+    """`kind` of thing asked for, what it is of (the unit, the counted noun, the number of a label), and the clause of
+    the question that asks for it, in small letters.
     """
 
     kind: str
@@ -434,7 +450,7 @@ def holds(text: str, wanted: Asked, question: str = "", common: Collection[str] 
         return any(set(stems(m.group())) - asked_about for m in found)
     if wanted.kind not in _NAMES:
         return any(True for _ in found)
-    names = [m.group() for m in found if not _in_lower_case(m.group(), common)]
+    names = [m.group() for m in found if not _in_lower_case(m.group(), common) and m.group().lower() not in _CALENDAR]
     if wanted.kind == "person":  # "Hugging Face Hub" is nobody who founded Hugging Face
         return any(not set(stems(name)) & asked_about for name in names)
     return any(set(stems(name)) - asked_about for name in names)

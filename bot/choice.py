@@ -26,9 +26,11 @@ _COPULA = re.compile(r" (?:is|are) (?=(?:an?|the|one|any)\b)")
 _FORMS = re.compile(r"[/()]| or ")
 _EMPTY_LABEL = re.compile(r"(?:\w+ )?(?:answer|explanation|solution)s?:?", re.IGNORECASE)
 _LIMITS = re.compile(  # a sentence that takes the one before it back, or says when it does not hold
-    r"(?:but|however|yet|unless|except|exceptions?)\b|(?:this|that|it|they|these|those|the (?:rule|offer|figure|number|value))"
+    r"(?:but|however|yet|unless|except|exceptions?)\b|(?:this|that|it|they|these|those|the (?:rule|offer|"
+    r"figure|number|value))"
     r"(?: \w+)? (?:no longer|not (?:any ?more|true|so|correct|valid)|only (?:if|when|until|for|applies)|n['’]t)\b|"
-    r"(?:this|that|it) (?:is|was|has been) (?:wrong|an error|a mistake|out of date|outdated|corrected|withdrawn|changed)\b",
+    r"(?:this|that|it) (?:is|was|has been) (?:wrong|an error|a mistake|out of date|outdated|corrected|"
+    r"withdrawn|changed)\b",
     re.IGNORECASE,
 )
 _DENIES = re.compile(r"\b(?:not|never|no|don['’]t|must ?n['’]t|can(?:not|['’]t)|without|except|avoid)\b", re.IGNORECASE)
@@ -116,8 +118,8 @@ def completed(chosen: Sequence[Evidence], evidence: Sequence[Evidence], max_word
 
 
 def with_sequels(chosen: Sequence[Evidence], evidence: Sequence[Evidence], max_words: int) -> list[Evidence]:
-    """The chosen evidence in reading order, with what takes a sentence back or limits it ("That is no longer so.") and, as
-    far as `max_words` go, the rest of a paragraph of which a sentence answers the question that it begins with.
+    """The chosen evidence in reading order, with what takes a sentence back or limits it ("That is no longer so.") and,
+    as far as `max_words` go, the rest of a paragraph of which a sentence answers the question that it begins with.
     """
     by_place = {e.place: e for e in evidence}
     kept = {e.place: e for e in chosen}
@@ -233,7 +235,9 @@ def best_first(chosen: Sequence[Evidence], by_place: Mapping[int, Evidence]) -> 
     else:
         at = parts[0].index(best)
         before = max((e.score for e in parts[0][:at]), default=best.score)
-        if best.score - before > _CLEAR and not leans_on_before(best):
+        asked = by_place.get(parts[0][0].place - 1)
+        replies = asked is not None and asks(asked, parts[0][0])
+        if best.score - before > _CLEAR and not replies and not leans_on_before(best):
             parts[:1] = [parts[0][at:], parts[0][:at]]
     return [piece for part in parts for piece in part]
 

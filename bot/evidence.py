@@ -185,8 +185,8 @@ def about_named(
     evidence: Sequence[Evidence], names: Collection[str], titled: Mapping[str, frozenset[str]]
 ) -> list[Evidence]:
     """The evidence without that of articles about others than whom a question names, by stem, unless the piece, a label
-    that it stands below or its section has the name: what another's article says of its own subject is no answer about this one's. All of it where
-    no title has a name; `titled` as `bot.compare.titles_by_name` tells.
+    that it stands below or its section has the name: what another's article says of its own subject is no answer about
+    this one's. All of it where no title has a name; `titled` as `bot.compare.titles_by_name` tells.
     """
     own = frozenset[str]().union(*(titled[name] for name in names if name in titled))
     if not own:

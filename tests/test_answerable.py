@@ -504,6 +504,11 @@ def test_the_kind_of_thing_asked_for(question: str, kinds: list[str]) -> None:
     assert [a.kind for a in asked(question)] == kinds
 
 
+def test_each_of_several_questions_asks_for_its_own_kind() -> None:
+    found = asked("What is the fee for a reading when I move out, and how long does it take?")
+    assert [(a.kind, a.clause.split()[0]) for a in found] == [("money", "what"), ("duration", "how")]
+
+
 def test_texts_that_hold_a_thing() -> None:
     assert holds("It takes four to six weeks.", Asked("duration"))
     assert not holds("It takes a while.", Asked("duration"))
@@ -802,10 +807,35 @@ For the home desk we pay a grant of 180 pounds, once. Whoever works from home ke
 Your pension is looked after by an outside trust, which writes to you every spring.
 """
 
+POOL = """# The lido at Marl Bay
+
+The pool is heated to 24 degrees from May to September. Opening hours are from 6.30 a.m. to 9 p.m. Closing the cover
+takes 35 minutes. Lockers are made of blue steel.
+
+A season ticket is 85 crowns. The tariff for schools is a separate document.
+
+**May I bring my own towel?** Yes, as many as you like. Towels of the lido cost 2 crowns. Wet towels go into the bin.
+
+**Is there a diving board?** No.
+
+The swimming teacher is Hannah Loke. Her dates for the autumn courses will be announced by the club.
+
+A notice at the gate says that dogs may swim on the last day. That is no longer so.
+
+## Prices of the kiosk
+
+- Tea 1 crown
+- Coffee 2 crowns
+- Sun cream of the brand that we like best, in small tubes 7 crowns
+- Bathing caps 4 crowns
+
+The kiosk is let for 310 crowns a month.
+"""
+
 
 @pytest.fixture(scope="module")
 def everyday(tmp_path_factory: pytest.TempPathFactory, encoder: SentenceEncoder) -> Pipeline:
-    return over(tmp_path_factory.mktemp("everyday"), encoder, club=CLUB, pies=PIES, line=LINE, staff=STAFF)
+    return over(tmp_path_factory.mktemp("everyday"), encoder, club=CLUB, pies=PIES, line=LINE, staff=STAFF, pool=POOL)
 
 
 @pytest.mark.parametrize(
@@ -817,6 +847,12 @@ def everyday(tmp_path_factory: pytest.TempPathFactory, encoder: SentenceEncoder)
         ("Who designed the upper section?", "Alma Brandt"),
         ("What does the company pay for my desk at home?", "180 pounds"),
         ("how much do I get back for giving up my locker", "half of the yearly fee"),
+        ("How warm is the pool?", "24 degrees"),
+        ("what time does the lido open", "6.30 a.m."),
+        ("How much is a season ticket for the lido?", "85 crowns"),
+        ("how mcuh is a saeson tiket for the lido", "85 crowns"),
+        ("What colour are the lockers at the lido?", "blue"),
+        ("Who is the swimming teacher?", "Hannah Loke"),
     ],
 )
 def test_articles_on_everyday_subjects_are_answered_from(everyday: Pipeline, question: str, said: str) -> None:
@@ -830,6 +866,11 @@ def test_articles_on_everyday_subjects_are_answered_from(everyday: Pipeline, que
         "How much does the company pay into my pension?",
         "What does Orrin and Sons pay its engineers?",
         "Which doctor wrote the recipes?",
+        "How much does the diving board weigh?",
+        "What is the telephone number of the kiosk?",
+        "How long does it take to heat the salmon pie?",
+        "What colour is the diving board?",
+        "Which company built the boiler of the small pool?",
         "How do I change the oil in a car?",
         "Why do cats purr?",
     ],
@@ -838,6 +879,59 @@ def test_a_thing_of_the_kind_asked_for_is_no_answer_when_it_is_of_something_else
     everyday: Pipeline, question: str
 ) -> None:
     assert everyday.ask(question, ExtractiveEngine()).refused
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "What do schools pay according to the tariff of the lido?",
+        "When are the autumn courses of the swimming teacher?",
+    ],
+)
+def test_what_is_said_to_be_told_elsewhere_is_refused_and_that_is_shown(everyday: Pipeline, question: str) -> None:
+    answer = everyday.ask(question, ExtractiveEngine())
+    assert answer.refusal_reason == "not_supported"
+    kept = ("separate document", "will be announced")
+    assert any(words in related.quote for related in answer.related for words in kept)
+
+
+def test_an_answer_in_bold_questions_is_told_whole_with_its_question(everyday: Pipeline) -> None:
+    answer = everyday.ask("Can I bring my own towel to the lido?", ExtractiveEngine())
+    first = answer.answer.index("May I bring my own towel?")
+    assert first < answer.answer.index("as many as you like") < answer.answer.index("go into the bin")
+    assert "diving board" not in answer.answer
+
+
+def test_what_takes_a_sentence_back_is_quoted_with_it(everyday: Pipeline) -> None:
+    answer = everyday.ask("Which animals may swim on the last day?", ExtractiveEngine())
+    assert answer.answer.index("dogs may swim on the last day") < answer.answer.index("That is no longer so.")
+
+
+def test_of_a_list_the_item_that_answers_comes_first(everyday: Pipeline) -> None:
+    answer = everyday.ask("sun cream price", ExtractiveEngine())
+    items = [s.text for s, depth in zip(answer.sentences, answer.items, strict=True) if depth]
+    assert items[0].startswith("Sun cream")
+
+
+def test_several_questions_in_one_are_each_answered(everyday: Pipeline, pipeline: Pipeline) -> None:
+    answer = everyday.ask("How warm is the pool of the lido, and who designed the upper section?", ExtractiveEngine())
+    assert "24 degrees" in answer.answer and "Alma Brandt" in answer.answer
+    assert {c.article for c in answer.citations} >= {"The lido at Marl Bay", "The Kressen railway"}
+    assert [c.marker for c in answer.citations] == list(range(1, len(answer.citations) + 1))
+    known = {c.marker: c for c in answer.citations}
+    assert all(s.verdict == "verbatim" and s.markers and all(m in known for m in s.markers) for s in answer.sentences)
+    texts = {a.article_id: a.text for a in everyday.retriever.index.articles.values()}
+    assert all(texts[c.article_id][c.start : c.end] == c.quote for c in answer.citations)
+    half = everyday.ask(
+        "How warm is the pool of the lido, and what is the telephone number of the kiosk?", ExtractiveEngine()
+    )
+    assert "24 degrees" in half.answer and "telephone number of the kiosk" in half.note
+    neither = everyday.ask(
+        "What does the diving board weigh, and what is the telephone number of the kiosk?", ExtractiveEngine()
+    )
+    assert neither.refused
+    both = pipeline.ask("What is dropout, and how does it prevent overfitting?", ExtractiveEngine())
+    assert len(" ".join(s.text for s in both.sentences).split()) <= 90 and "dropout" in both.answer.lower()
 
 
 def test_what_follows_from_the_sentence_before_is_quoted_with_it(everyday: Pipeline) -> None:
