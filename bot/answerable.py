@@ -40,8 +40,8 @@ _TOLD = 0.7  # share of the squared rarities of a query's words
 _KIND_WORDS = EARNED | frozenset(
     stems(
         "cost price charge fee expensive spend buy sell money date deadline year time number percentage share count "
-        "formula code high large big tall old wide thick deep loud weigh weight heavy hot warm cold cool far distance color "
-        "colour company firm write wrote written"
+        "formula code high large big tall old wide thick deep loud weigh weight heavy hot warm cold cool far distance "
+        "color colour company firm write wrote written"
     )
 )
 _RARE = 0.4  # `rarity` from which a word says something by itself
@@ -455,9 +455,9 @@ class Answerability:
         apart: Collection[str],
         above: Sequence[Collection[str]],
     ) -> np.ndarray:
-        """(places,) bool: where the words of a short query beside the kind of thing asked for, its names too, are on the
-        whole not met by the sentence itself with its labels; those in `apart` left out: "Closing takes 35 minutes" tells how long
-        something else takes.
+        """(places,) bool: where the words of a short query, its names too, but not those of the kind of thing asked for
+        nor those in `apart`, are on the whole not met by the sentence itself with its labels: "Closing takes 35
+        minutes" tells how long something else takes.
         """
         left = _KIND_WORDS | _ABOUT_TEXTS | _VAGUE | set(apart)
         words = [(word, p) for word, p in self._words.telling(query) if not set(stems(word)) & left]
