@@ -1,4 +1,4 @@
-"""`python -m eval retrieve|run|answers|squad|beir|chroma|bench|verify|collect|readme`: runs, scores, reports."""
+"""`python -m eval COMMAND`: runs, scores, reports; `--help` lists the commands."""
 
 from __future__ import annotations
 
@@ -62,6 +62,12 @@ def main(argv: list[str] | None = None) -> int:
     chroma.add_argument("--index", type=Path, metavar="DIR", help="where to keep the index (default: temporary)")
     chroma.add_argument("--out", type=Path, metavar="FILE.json")
     chroma.set_defaults(run=_chroma)
+
+    corpora = commands.add_parser("corpora", help="answers over small corpora of other kinds")
+    corpora.add_argument("folder", type=Path, nargs="?", metavar="DIR", help="NAME/docs and NAME/questions.jsonl")
+    corpora.add_argument("--split", default="", help="only questions of this split (dev, test)")
+    corpora.add_argument("--out", type=Path, metavar="FILE.json")
+    corpora.set_defaults(run=_corpora)
 
     bench = commands.add_parser("bench", help="cost of a search over the bare encoding of its query")
     bench.add_argument("--questions", type=Path, default=DEFAULT_QUESTIONS, metavar="Q.jsonl")
@@ -146,6 +152,19 @@ def _chroma(args: argparse.Namespace) -> int:
             lambda step: print(f"{step} ...", file=sys.stderr),
         )
     print(chroma_table(result))
+    _save(result, args.out)
+    return 0
+
+
+def _corpora(args: argparse.Namespace) -> int:
+    from eval.corpora import EVERYDAY, evaluate_corpora
+    from eval.report import corpora_table
+
+    with tempfile.TemporaryDirectory() as scratch:
+        result = evaluate_corpora(
+            args.folder or EVERYDAY, Path(scratch), args.split, lambda name: print(f"{name} ...", file=sys.stderr)
+        )
+    print(corpora_table(result))
     _save(result, args.out)
     return 0
 

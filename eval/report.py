@@ -83,6 +83,23 @@ def answers_table(result: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def corpora_table(result: Mapping[str, Any]) -> str:
+    """Markdown: a row a corpus, then one a split with its intervals."""
+    measures = list(next(iter(result["splits"].values())))
+    lines = ["| corpus | split | " + " | ".join(measures) + " |", "|---" * (len(measures) + 2) + "|"]
+    for name, row in sorted(result["corpora"].items(), key=lambda item: (item[1]["split"], item[0])):
+        cells = [_cell(row.get(m)) for m in measures]
+        lines.append(f"| {name.replace('_', ' ')} | {row['split']} | " + " | ".join(cells) + " |")
+    for split, figures in sorted(result["splits"].items()):
+        cells = [f"{_cell(f['mean'])} [{_cell(f['low'])}, {_cell(f['high'])}]" for f in map(figures.get, measures) if f]
+        lines.append(f"| all of {split} | {split} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def _cell(value: float | None) -> str:
+    return "" if value is None else f"{value:.1f}" if value > 1 else f"{value:.3f}"
+
+
 def _risk(curve: Sequence[Sequence[float]], share: float) -> float:
     """Risk at the least coverage of at least `share`."""
     return next((risk for coverage, risk in curve if coverage >= share), float("nan"))
@@ -179,6 +196,8 @@ def _table(result: Mapping[str, Any]) -> str:
         return labelled_table(result)
     if "held_out" in result and "threshold" in result:
         return verify_table(result)
+    if "corpora" in result:
+        return corpora_table(result)
     if "modes" in result:
         return retrieval_table(result) + "\n\n" + type_table(result)
     if "points" in result:
