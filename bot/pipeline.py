@@ -6,6 +6,7 @@ citations, and at last the `Answer`. Presentation happens elsewhere.
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -237,11 +238,13 @@ class Pipeline:
         answered = partial(self._answered, started, reading, manner, engine, history, articles, writer)
         if isinstance(engine, ExtractiveEngine) and not (reading.wish or manner.sentences):
             told = self._told_apart(reading.question, manner, engine, articles, writer)
-            if told and any(_is_answer(events[-1]) for _part, events in told):
-                whole = (
-                    [*answered(reading.question)] if not all(_is_answer(events[-1]) for _part, events in told) else []
-                )
-                yield from whole if whole and _is_answer(whole[-1]) else _together(told, writer({}, started))
+            has_answer = [_is_answer(events[-1]) for _part, events in told]
+            if any(has_answer):
+                whole = [] if all(has_answer) else [*answered(reading.question)]
+                if whole and _is_answer(whole[-1]):
+                    yield from whole
+                else:
+                    yield from _together(told, writer(dict.fromkeys(_TIMINGS, 0.0), started))
                 return
         *likely, last = (reading.question, *reading.others)
         for asking in likely:
@@ -380,10 +383,12 @@ def _together(told: Sequence[tuple[str, Sequence[Event]]], answer: _Writer) -> I
     stages = dict.fromkeys(stage for f in found for stage in f.timings_ms)
     yield Found(tuple(hits.values()), {s: round(sum(f.timings_ms.get(s, 0.0) for f in found), 1) for s in stages})
     notes = []
+    answer.confidence = 1.0
     for part, (*_before, own) in told:
         assert isinstance(own, Answer)
+        answer.confidence = min(answer.confidence, own.confidence)
         yield from answer.take(own)
-        notes.append(prompts.part_unanswered(part) if own.refused else own.note)
+        notes.append(prompts.part_unanswered(part) if own.refused else answer.renumbered(own))
     yield answer.finish(" ".join(filter(None, notes)))
 
 
@@ -467,12 +472,12 @@ class _Writer:
     def take(self, other: Answer) -> Iterator[Said]:
         """Say what another answer says and this one did not, with its citations numbered anew."""
         cited = {c.marker: c for c in other.citations}
-        for name in _TIMINGS:
-            self._timings[name] = round(self._timings.get(name, 0.0) + other.timings_ms.get(name, 0.0), 1)
-        self.confidence = min(self.confidence or 1.0, other.confidence)
+        self._timings["retrieve"] = round(self._timings["retrieve"] + other.timings_ms["retrieve"], 1)
         for sentence, item in zip(other.sentences, other.items, strict=True):
             if self.has_said(sentence.text):
                 continue
+            if not self.sentences:
+                self._timings["first_token"] = _ms(self._started)
             markers, new = [], []
             for span in (cited[m] for m in sentence.markers):
                 key = (span.article_id, span.start, span.end)
@@ -484,6 +489,11 @@ class _Writer:
             self.sentences.append(said)
             self._items.append(item)
             yield Said(said, tuple(new), item)
+
+    def renumbered(self, other: Answer) -> str:
+        """The note of an answer that was taken, its markers as they are here."""
+        here = {c.marker: self._citations[c.article_id, c.start, c.end].marker for c in other.citations}
+        return re.sub(r"\[(\d+)\]", lambda m: f"[{here[int(m[1])]}]", other.note)
 
     def has_said(self, text: str) -> bool:
         """Whether the same sentence was said before; small models repeat themselves."""
