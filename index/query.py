@@ -46,7 +46,12 @@ _ASKS = r"(?:(?:by|at|in|on|for|from|to|with) )?(?:what|which|how|when|where|who
 _AND_ASKS = re.compile(
     rf"[,;]?\s+(?:and|but|or)\s+(?={_ASKS})|(?<=\?)\s+(?:(?:and|but|or|also),? )?(?={_ASKS})", re.IGNORECASE
 )
-_CONTENT = 2  # content words that each of several questions has at least
+_CONTENT = 2  # content words that each of several questions has at least if it leans on those before it
+_WHOLE = re.compile(  # "what is recall", but neither "how does it work" nor "which for Deloitte"
+    r"^(?!.*\b(?:it|its|they|them|their|this|that|these|those|there|ones?)\b)"
+    r".*\b(?:is|are|was|were|do|does|did|can|could|should|will|would|has|have|had|must|may)\b",
+    re.IGNORECASE | re.DOTALL,
+)
 _SEVERAL = 3  # questions in one, at most
 BRIEF = 2  # sentences of a short answer
 _LAST = 80  # characters at the end of a question among which a manner is looked for
@@ -127,7 +132,8 @@ def several(question: str) -> list[str]:
     words of its own; nothing where it asks one thing. What stands before the first stays with it.
     """
     parts = _AND_ASKS.split(question)
-    if not 1 < len(parts) <= _SEVERAL or any(len(set(stems(p))) < _CONTENT for p in parts):
+    least = [1 if _WHOLE.match(part) else _CONTENT for part in parts]
+    if not 1 < len(parts) <= _SEVERAL or any(len(set(stems(p))) < n for p, n in zip(parts, least, strict=True)):
         return []
     return [part if part.rstrip().endswith("?") else f"{part.rstrip(' ,;.')}?" for part in parts]
 

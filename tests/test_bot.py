@@ -19,6 +19,7 @@ from bot.render import transcript
 from bot.values import Answer
 from eval.data import Question
 from index.follow_up import Turn, read, resolved
+from index.query import several
 from index.retrieve import Retriever
 from ingest.errors import BackendError, PinciteError, QuestionError
 from ingest.text import squeeze
@@ -244,6 +245,16 @@ def test_a_follow_up_leans_on_the_turn_before(pipeline: Pipeline) -> None:
         {"role": "assistant", "content": "..."},
     ]
     assert "22%" in pipeline.ask("And what did better accuracy do for tips?", ExtractiveEngine(), history).answer
+
+
+def test_several_questions_in_one_are_told_apart_and_others_are_not() -> None:
+    assert several("What is precision and what is recall?") == ["What is precision?", "what is recall?"]
+    assert several("Rent is due in May. Who pays the gas, and by when must the meter be read?") == [
+        "Rent is due in May. Who pays the gas?",
+        "by when must the meter be read?",
+    ]
+    one = ("When and where is the meeting?", "What is bagging and how does it work?", "Who wrote it and why?")
+    assert not any(several(question) for question in one)
 
 
 def test_messages_are_read_as_the_turns_before_them_tell() -> None:
