@@ -202,6 +202,33 @@ def test_eval_answers_scores_engines_and_answers_made_before(
     one_clear_line(run("-m", "eval", "answers", "--questions", asked, "--answers", str(broken)), "line 1", "sentences")
 
 
+def test_corpora_are_each_asked_their_own_questions(run: Run, tmp_path: Path, write_jsonl: Callable[..., Path]) -> None:
+    for name, text, facts in (
+        (
+            "harbour",
+            "The harbour of Olm opens at six in the morning. Boats pay 12 crowns a night.",
+            ["12 crowns", "gold"],
+        ),
+        ("orchard", "The orchard has forty plum trees. Plums are picked in August.", ["August"]),
+    ):
+        (tmp_path / name / "docs").mkdir(parents=True)
+        (tmp_path / name / "docs" / f"{name}.md").write_text(f"# The {name}\n\n{text}\n", encoding="utf-8")
+        quote = text.split(". ")[1].rstrip(".")
+        asked = {"harbour": "What do boats pay a night at the harbour?", "orchard": "When are the plums picked?"}[name]
+        rows = [
+            {"id": "1", "question": asked, "evidence": [[quote]], "key_facts": facts, "split": "dev"},
+            {"id": "2", "question": f"Who owns the {name}?", "type": "near", "answerable": False, "split": "dev"},
+        ]
+        write_jsonl("rows.jsonl", *rows).rename(tmp_path / name / "questions.jsonl")
+    out = tmp_path / "corpora.json"
+    done = run("-m", "eval", "corpora", str(tmp_path), "--split", "dev", "--out", str(out))
+    assert done.returncode == 0, done.stderr
+    assert "| harbour | dev | 1.000 | 1.000 | 0.500 |" in done.stdout and "| all of dev | dev |" in done.stdout
+    found = json.loads(out.read_text())
+    assert found["splits"]["dev"]["key facts"]["mean"] == 0.75 and found["splits"]["dev"]["refused: near"]["n"] == 2
+    one_clear_line(run("-m", "eval", "corpora", str(tmp_path), "--split", "test"), "no NAME/questions.jsonl", "test")
+
+
 def test_beir_folders_run_and_score_as_ir_measures_says(
     run: Run, tmp_path: Path, write_jsonl: Callable[..., Path]
 ) -> None:
