@@ -6,7 +6,6 @@ citations, and at last the `Answer`. Presentation happens elsewhere.
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -24,8 +23,9 @@ from bot.evidence import Evidence, EvidenceConfig, about_named, favoured, gather
 from bot.lists import rest_of_section
 from bot.log import log_answer
 from bot.nearness import NEAR, Nearness, QueryWords
-from bot.values import Answer, Citation, RefusalReason, Sentence, begins_paragraph
-from bot.verify import Judgement, Verifier
+from bot.values import Answer
+from bot.verify import Verifier
+from bot.writer import TIMINGS, Said, Writer, elapsed_ms, plain, related_citations
 from index.follow_up import Reading, Turn, leans, points_back, read
 from index.query import (
     BRIEF,
@@ -41,7 +41,6 @@ from index.remember import DEFAULT_BYTES, RememberingEncoder
 from index.retrieve import Hit, Retrieval, Retriever
 from index.turns import Wish, wish
 from ingest.errors import BackendError
-from ingest.text import fold, squeeze
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,20 +71,10 @@ class Found:
     timings_ms: Mapping[str, float] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
-    """A checked sentence with the citations that are new with it."""
-
-    sentence: Sentence
-    citations: tuple[Citation, ...]
-    item: int
-
-
 _NEARLY = 0.17  # below the least nearness, where literal words decide
 _ELSEWHERE = 0.15  # how much farther than what is refused a short message must be, said among others
 _BRIEF_LIST = 4  # lines of a short answer that is a list
 _MORE = 0.82  # how near what is told further comes to the best evidence
-_TIMINGS = ("retrieve", "first_token", "total")
 Event = Found | Said | Answer
 
 
@@ -228,13 +217,13 @@ class Pipeline:
         started = time.perf_counter()
         question = check_question(question)
         if reply := prompts.small_talk(question) or prompts.about_itself(question, lambda: self._titles(articles)):
-            yield _Writer(question_id, question, engine.name, dict.fromkeys(_TIMINGS, 0.0), started).talk(reply)
+            yield Writer(question_id, question, engine.name, dict.fromkeys(TIMINGS, 0.0), started).talk(reply)
             return
         turns = self._turns(check_history(history))
         bare, manner = _asked_for(question)
         reading = self._read(bare, turns)
         history = [{"role": "user", "content": t.question} for t in turns if not _is_far(t) and not wish(t.question)]
-        writer = partial(_Writer, question_id, question, engine.name)
+        writer = partial(Writer, question_id, question, engine.name)
         answered = partial(self._answered, started, reading, manner, engine, history, articles, writer)
         if isinstance(engine, ExtractiveEngine) and not (reading.wish or manner.sentences):
             told = self._told_apart(reading.question, manner, engine, articles, writer)
@@ -244,7 +233,7 @@ class Pipeline:
                 if whole and _is_answer(whole[-1]):
                     yield from whole
                 else:
-                    yield from _together(told, writer(dict.fromkeys(_TIMINGS, 0.0), started))
+                    yield from _together(told, writer(dict.fromkeys(TIMINGS, 0.0), started))
                 return
         *likely, last = (reading.question, *reading.others)
         for asking in likely:
@@ -262,7 +251,7 @@ class Pipeline:
         manner: Manner,
         engine: ExtractiveEngine,
         articles: Collection[str] | None,
-        writer: Callable[[dict[str, float], float], _Writer],
+        writer: Callable[[dict[str, float], float], Writer],
     ) -> list[tuple[str, list[Event]]]:
         """Each of several questions in one, as those before it tell to read it, with the events of its answer, all
         within the word budget; nothing where one thing is asked, or a comparison.
@@ -286,7 +275,7 @@ class Pipeline:
         engine: Engine,
         history: Sequence[Mapping[str, str]],
         articles: Collection[str] | None,
-        writer: Callable[[dict[str, float], float], _Writer],
+        writer: Callable[[dict[str, float], float], Writer],
         asking: str,
     ) -> Iterator[Event]:
         """The events of one reading of a question: what was found, then what is said of it."""
@@ -295,7 +284,7 @@ class Pipeline:
         parts = [] if articles else compared(asking, self._titles_by_name)
         compared_hits = self._hits(parts)
         hits = tuple(hit for _part, found in compared_hits for hit in found) or retrieval.hits
-        timings = {"retrieve": _ms(started), "first_token": _ms(started), "total": 0.0}
+        timings = {"retrieve": elapsed_ms(started), "first_token": elapsed_ms(started), "total": 0.0}
         yield Found(hits, retrieval.timings_ms)
         answer = writer(timings, started)
         query = retrieval.encoded or self.retriever.encoder.encode_query(retrieval.query)
@@ -322,7 +311,7 @@ class Pipeline:
             held = min(held, self._answerability.score_words(asking, alone.encoded, evidence))
         answer.confidence = round(max(0.0, min(1.0, near * held)), 4)
         if far or held < self.config.min_answer:
-            yield answer.refuse("not_supported", prompts.NOT_SUPPORTED, _related(found))
+            yield answer.refuse("not_supported", prompts.NOT_SUPPORTED, related_citations(found))
             return
         if reading.wish == "more":
             evidence = _unsaid(evidence, reading.said)
@@ -355,7 +344,7 @@ class Pipeline:
             for draft in _drafts(ExtractiveEngine(), asking, evidence, parts, reading.wish, manner):
                 yield answer.say(draft, self._verifier.judge(draft, evidence))
         if not answer.sentences:
-            yield answer.refuse("not_supported", prompts.NOT_SUPPORTED, _related(found))
+            yield answer.refuse("not_supported", prompts.NOT_SUPPORTED, related_citations(found))
             return
         names = self._answerability.known_names
         if not parts and (differ := disagreement(asking, answer.citations, evidence, names)):
@@ -375,7 +364,7 @@ def _is_answer(event: Event) -> bool:
     return isinstance(event, Answer) and not event.refused
 
 
-def _together(told: Sequence[tuple[str, Sequence[Event]]], answer: _Writer) -> Iterator[Event]:
+def _together(told: Sequence[tuple[str, Sequence[Event]]], answer: Writer) -> Iterator[Event]:
     """One answer to several questions: the passages of each in turn, what is said of each, and which has no answer."""
     found = [event for _part, events in told for event in events if isinstance(event, Found)]
     ranked = [hit for row in zip_longest(*(f.hits for f in found)) for hit in row if hit]
@@ -431,168 +420,12 @@ def _unsaid(evidence: Sequence[Evidence], said: str) -> list[Evidence]:
     """What was not said of the passages that have more to tell, its places told anew: of those where something left
     scores nearly as high as the best.
     """
-    plain = _plain(said)
-    left = [e for e in evidence if e.heading or _plain(e.clean) not in plain]
+    before = plain(said)
+    left = [e for e in evidence if e.heading or plain(e.clean) not in before]
     least = _MORE * max(e.score for e in evidence)
     telling = {e.chunk.chunk_id for e in left if e.score >= least and not (e.heading or e.leads or e.aside)}
     return placed_anew([e for e in left if e.chunk.chunk_id in telling])
 
 
-def _plain(text: str) -> str:
-    return fold(squeeze(text)).casefold()
-
-
-class _Writer:
-    """Collects checked sentences, numbers citations by span, and makes the answer."""
-
-    def __init__(self, answer_id: str, question: str, engine: str, timings: dict[str, float], started: float) -> None:
-        self.sentences: list[Sentence] = []
-        self._items: list[int] = []
-        self._citations: dict[tuple[str, int, int], Citation] = {}
-        self._id, self._question, self._engine = answer_id, question, engine
-        self._timings, self._started = timings, started
-        self.confidence = 0.0
-
-    def say(self, draft: Draft, judgement: Judgement) -> Said:
-        """Add a sentence with a citation for every span that supports it."""
-        if not self.sentences:
-            self._timings["first_token"] = _ms(self._started)
-        markers, new = [], []
-        for span in _joined(judgement.support):
-            key = (span.article_id, span.start, span.end)
-            if key not in self._citations:
-                self._citations[key] = replace(span, marker=len(self._citations) + 1)
-                new.append(self._citations[key])
-            markers.append(self._citations[key].marker)
-        sentence = Sentence(draft.text, tuple(markers), judgement.verdict, round(judgement.score, 4))
-        self.sentences.append(sentence)
-        self._items.append(draft.item)
-        return Said(sentence, tuple(new), draft.item)
-
-    def take(self, other: Answer) -> Iterator[Said]:
-        """Say what another answer says and this one did not, with its citations numbered anew."""
-        cited = {c.marker: c for c in other.citations}
-        self._timings["retrieve"] = round(self._timings["retrieve"] + other.timings_ms["retrieve"], 1)
-        for sentence, item in zip(other.sentences, other.items, strict=True):
-            if self.has_said(sentence.text):
-                continue
-            if not self.sentences:
-                self._timings["first_token"] = _ms(self._started)
-            markers, new = [], []
-            for span in (cited[m] for m in sentence.markers):
-                key = (span.article_id, span.start, span.end)
-                if key not in self._citations:
-                    self._citations[key] = replace(span, marker=len(self._citations) + 1)
-                    new.append(self._citations[key])
-                markers.append(self._citations[key].marker)
-            said = replace(sentence, markers=tuple(markers))
-            self.sentences.append(said)
-            self._items.append(item)
-            yield Said(said, tuple(new), item)
-
-    def renumbered(self, other: Answer) -> str:
-        """The note of an answer that was taken, its markers as they are here."""
-        here = {c.marker: self._citations[c.article_id, c.start, c.end].marker for c in other.citations}
-        return re.sub(r"\[(\d+)\]", lambda m: f"[{here[int(m[1])]}]", other.note)
-
-    def has_said(self, text: str) -> bool:
-        """Whether the same sentence was said before; small models repeat themselves."""
-        plain = _plain(text)
-        return any(_plain(s.text) == plain for s in self.sentences)
-
-    def cites(self, piece: Evidence) -> Citation | None:
-        """The citation that holds a piece of evidence, if there is one."""
-        same = (c for c in self.citations if c.article_id == piece.chunk.article_id)
-        return next((c for c in same if c.start <= piece.start and piece.end <= c.end), None)
-
-    @property
-    def citations(self) -> tuple[Citation, ...]:
-        """The citations so far, in the order of their markers."""
-        return tuple(self._citations.values())
-
-    def finish(self, note: str = "") -> Answer:
-        """The answer as it stands."""
-        return Answer(
-            id=self._id,
-            question=self._question,
-            answer=join_sentences(self.sentences, self._items),
-            refused=False,
-            refusal_reason=None,
-            citations=self.citations,
-            sentences=tuple(self.sentences),
-            engine=self._engine,
-            timings_ms=self._timings | {"total": _ms(self._started)},
-            items=tuple(self._items),
-            note=note,
-            confidence=self.confidence,
-        )
-
-    def refuse(self, reason: RefusalReason, text: str, related: tuple[Citation, ...] = ()) -> Answer:
-        """A refusal: no citations, no sentences."""
-        return Answer(
-            id=self._id,
-            question=self._question,
-            answer=text,
-            refused=True,
-            refusal_reason=reason,
-            citations=(),
-            sentences=(),
-            engine=self._engine,
-            timings_ms=self._timings | {"total": _ms(self._started)},
-            related=related,
-            confidence=self.confidence,
-        )
-
-    def talk(self, reply: str) -> Answer:
-        """A reply to a greeting or thanks: nothing was looked up, so nothing is cited."""
-        return replace(self.finish(), answer=reply)
-
-
-def join_sentences(sentences: Sequence[Sentence], items: Sequence[int]) -> str:
-    """Sentences with their markers as Markdown text; list items stand on lines of their own, as deep as `items` say."""
-    text = ""
-    for n, (sentence, item) in enumerate(zip(sentences, items, strict=True)):
-        marked = sentence.text + "".join(f" [{m}]" for m in sentence.markers)
-        if sentence.verdict == "unsupported":
-            marked = f"{prompts.UNSUPPORTED_MARK} {sentence.text}"
-        if item:
-            text += ("\n" if n and items[n - 1] else "\n\n") + f"{'  ' * (item - 1)}- {marked}"
-        else:
-            text += ("\n\n" if begins_paragraph(sentences, items, n) else " ") + marked
-    return text.strip()
-
-
-def _joined(support: Sequence[Evidence]) -> list[Citation]:
-    """One citation a run of neighbouring evidence: spans that touch become one."""
-    spans: list[Citation] = []
-    last_place = -2
-    for e in support:
-        if spans and e.place == last_place + 1 and spans[-1].article_id == e.chunk.article_id:
-            previous = spans[-1]
-            quote = e.chunk.text[previous.start - e.chunk.start : e.end - e.chunk.start]
-            if previous.start >= e.chunk.start:
-                spans[-1] = replace(previous, end=e.end, quote=quote)
-                last_place = e.place
-                continue
-        spans.append(_citation(e, 0))
-        last_place = e.place
-    return spans
-
-
-def _citation(e: Evidence, marker: int) -> Citation:
-    c = e.chunk
-    place = c.where(e.start)
-    return Citation(marker, c.article_id, c.article, c.section_at(e.start), c.source, e.start, e.end, e.text, **place)
-
-
-def _related(evidence: Sequence[Evidence], count: int = 3) -> tuple[Citation, ...]:
-    best = sorted((e for e in evidence if not e.heading and not e.aside), key=lambda e: (-e.score, e.place))[:count]
-    return tuple(_citation(e, n) for n, e in enumerate(best, 1))
-
-
 def _is_far(turn: Turn) -> bool:
     return turn.reply.startswith(prompts.NOTHING_RETRIEVED)
-
-
-def _ms(since: float) -> float:
-    return round((time.perf_counter() - since) * 1000, 1)

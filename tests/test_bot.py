@@ -14,9 +14,10 @@ from bot.engine import Draft, ExtractiveEngine, make_engine, split_stream
 from bot.evidence import Evidence
 from bot.lists import wants_list, wants_questions
 from bot.local import LocalEngine
-from bot.pipeline import BotConfig, Pipeline, Said
+from bot.pipeline import BotConfig, Pipeline
 from bot.render import transcript
 from bot.values import Answer
+from bot.writer import Said
 from eval.data import Question
 from index.follow_up import Turn, read, resolved
 from index.query import several

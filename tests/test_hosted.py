@@ -21,8 +21,9 @@ import pytest
 from bot import prompts
 from bot.engine import ExtractiveEngine, make_engine, split_stream
 from bot.hosted import HostedEngine, hosted_configured
-from bot.pipeline import BotConfig, Pipeline, Said
+from bot.pipeline import BotConfig, Pipeline
 from bot.values import Answer
+from bot.writer import Said
 from ingest.errors import BackendError
 from tests.conftest import Run, one_clear_line
 

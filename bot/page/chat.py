@@ -40,7 +40,8 @@ def _answered(
     service: Service, turn: Turn, engine: str, articles: Collection[str], history: Sequence[dict[str, str]]
 ) -> Iterator[Turn]:
     pipeline = service.ready()
-    from bot.pipeline import Found, Said
+    from bot.pipeline import Found
+    from bot.writer import Said
 
     sentences: list[Sentence] = []
     items: list[int] = []
