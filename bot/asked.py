@@ -11,6 +11,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from index.lexical import stems
+from index.query import AND_ASKS
 from ingest.text import fold, sentence_spans
 
 _WORDS = (
@@ -41,6 +42,7 @@ _PRICE = (
     "tuition|toll|subsidy|bursary|wages?|salary|bonus|budget"
 )
 _LENGTH = r"(?:kilo|centi|milli)?(?:metres?|meters?)|km|cm|mm|m|miles?|feet|foot|ft|inch(?:es)?|yards?|nautical miles?"
+_DEGREES = r"\d\s?(?:°|degrees?\b|[CF]\b|kelvin)"
 _COLOURS = (
     "red|blue|green|yellow|orange|purple|violet|pink|brown|black|white|gr[ea]y|beige|turquoise|burgundy|silver|gold(?:en)?|"
     "navy|teal|cream|crimson|maroon|amber|cyan|magenta|ochre|khaki"
@@ -147,7 +149,7 @@ _KINDS: dict[str, tuple[str, str]] = {
     ),
     "warmth": (
         r"\bhow (?:hot|warm|cold|cool)\b",
-        r"\d\s?(?:°|degrees?\b|[CF]\b|kelvin)|\b(?:body|room) temperature\b|\b(?:boiling|freezing)\b",
+        rf"{_DEGREES}|\b(?:body|room) temperature\b|\b(?:boiling|freezing)\b",
     ),
     "distance": (
         r"\bhow far (?:is|are|was|were|away|from|apart|to|do|does|did|can)\b",
@@ -211,9 +213,6 @@ _KINDS: dict[str, tuple[str, str]] = {
         "",
     ),
 }
-_AND_ASKS = re.compile(  # one question after another in a sentence
-    r"(?:,|;)? (?:and|but|or) (?=(?:(?:by|at|in|on|for|from|to) )?(?:what|which|how|when|where|who|why)\b)"
-)
 _UNITS = [  # abbreviated where they are counted
     (frozenset(stems(word)), re.compile(rf"(?:\d|\b(?:{_WORDS}))[\s-]?(?:{short})(?!\w)", re.IGNORECASE))
     for word, short in (
@@ -247,9 +246,7 @@ _CALENDAR = frozenset(
 )
 _NAMES = ("person", "someone", "country")
 _MEASURED = {  # what is asked for by these names is also told by its unit alone
-    "temperature": re.compile(
-        r"\d\s?(?:°|degrees?\b|[CF]\b|kelvin)|\b(?:cold|hot|warm|boiling|freezing)\b", re.IGNORECASE
-    ),
+    "temperature": re.compile(rf"{_DEGREES}|\b(?:cold|hot|warm|boiling|freezing)\b", re.IGNORECASE),
     "price": re.compile(r"[$€£₹¥]\s?\d|\d\s?(?:dollars|euros|pounds|cents|usd|eur|gbp)\b", re.IGNORECASE),
     "speed": re.compile(
         r"\d\s?(?:km/h|kph|mph|knots|m/s|kilomet\w+ (?:per|an) hour|miles (?:per|an) hour)", re.IGNORECASE
@@ -405,7 +402,7 @@ def asked(question: str) -> tuple[Asked, ...]:
     asking = [s for s in sentences if s.rstrip("\"')").endswith("?")]
     found = []
     for sentence in asking or sentences:
-        for clause in _AND_ASKS.split(sentence):
+        for clause in AND_ASKS.split(sentence):
             for kind, form in _ASKS.items():
                 if match := form.search(clause):
                     groups = [g for g in match.groups() if g]

@@ -253,8 +253,7 @@ def _best_item_first(part: Sequence[Evidence], best: Evidence, by_place: Mapping
     ]
     if not ahead or any(number_of(e) is not None for e in part) or best.score - max(e.score for e in ahead) <= _CLEAR:
         return list(part)
-    order = {True: 1, False: 2}
-    ranked = sorted(zip(part, tops, strict=True), key=lambda row: order[row[1] is own] if row[1] else 0)
+    ranked = sorted(zip(part, tops, strict=True), key=lambda row: 0 if row[1] is None else 1 if row[1] is own else 2)
     return [piece for piece, _top in ranked]
 
 

@@ -43,7 +43,7 @@ _MANNERS = (
     re.compile(rf"^{_MANNER}[,:;]? (?=\w)", re.IGNORECASE),
 )
 _ASKS = r"(?:(?:by|at|in|on|for|from|to|with) )?(?:what|which|how|when|where|who|why)\b"
-_AND_ASKS = re.compile(
+AND_ASKS = re.compile(  # between one question and the next
     rf"[,;]?\s+(?:and|but|or)\s+(?={_ASKS})|(?<=\?)\s+(?:(?:and|but|or|also),? )?(?={_ASKS})", re.IGNORECASE
 )
 _CONTENT = 2  # content words that each of several questions has at least if it leans on those before it
@@ -131,7 +131,7 @@ def several(question: str) -> list[str]:
     """What a question asks one after the other ("Who may book it, and what does that cost?"), each a question with some
     words of its own; nothing where it asks one thing. What stands before the first stays with it.
     """
-    parts = _AND_ASKS.split(question)
+    parts = AND_ASKS.split(question)
     least = [1 if _WHOLE.match(part) else _CONTENT for part in parts]
     if not 1 < len(parts) <= _SEVERAL or any(len(set(stems(p))) < n for p, n in zip(parts, least, strict=True)):
         return []
