@@ -1,8 +1,9 @@
 """Does the evidence say so? A verdict on a text, from the encoder's own word vectors and from what the words are.
 
-Every sentence is compared with the sources (`bot.grounding`); a weighted sum of the figures is the log odds
-that it is not supported, and the odds of a text's sentences add up: a long answer has more chances to be wrong.
-The weights come from `python -m eval.fit_verify`. Nothing is generated and no model beyond the encoder is needed.
+Every sentence is compared with the sources (`bot.grounding`) and read beside the best of their sentences
+(`bot.reader`); a weighted sum of the figures is the log odds that it is not supported, and the odds of a text's
+sentences add up: a long answer has more chances to be wrong. The weights come from `python -m eval.fit_verify`.
+Nothing is generated, and no model beyond the encoder and the reader is needed; without the reader words decide alone.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ WEIGHTS = Path(__file__).with_name("verify_weights.json")
 SUPPORTED = 0.5  # a text at or above this score counts as supported
 SEVERAL = 0.9  # log odds by which a text of several sentences must fail more clearly than a single one
 MAX_TOKENS = 256
+READ = ("misread",)  # the figure that the reader adds
 _LONGEST = 90  # words of one piece of text
 _DOUBTFUL = 0.5  # a word at or above this doubt is named as unsupported
 
@@ -97,7 +99,7 @@ def assess(text: str, grounds: Grounds, encoder: Encoder) -> Assessment:
     """Judge every sentence of `text` and the text as a whole. A text that says nothing of its own is supported."""
     spans = claim_spans(text)
     sentences, compared = examine([text[a:b] for a, b in spans], grounds, encoder)
-    odds = [log_odds(c.values) for c in compared]
+    odds = log_odds(np.array([c.values for c in compared]), misread(sentences, compared, grounds, encoder))
     checked = [n for n, c in enumerate(compared) if c.content]
     if not checked:
         return Assessment(1.0, (), (), True)
@@ -145,10 +147,35 @@ def examine(texts: Sequence[str], grounds: Grounds, encoder: Encoder) -> tuple[l
     return sentences, [compare(s, grounds) for s in sentences]
 
 
-def log_odds(values: np.ndarray) -> float:
-    """Log odds that a sentence with these figures (`FEATURES`) is not supported; 0 is the threshold."""
-    intercept, weights = _model()
-    return float(values @ weights + intercept)
+def misread(
+    sentences: Sequence[Sentence], compared: Sequence[Comparison], grounds: Grounds, encoder: Encoder
+) -> np.ndarray | None:
+    """(sentences,) how little the reader sees each borne out by its evidence, 0 when it is sure: minus the log of the
+    probability; None without a reader.
+    """
+    from bot.reader import load_reader  # which imports torch
+
+    reader = load_reader(encoder.source)
+    if reader is None:
+        return None
+    read = [n for n, c in enumerate(compared) if c.content and c.evidence]
+    pairs = [
+        (squeeze(sentences[n].text), " ".join(squeeze(grounds.sentences[e].text) for e in sorted(compared[n].evidence)))
+        for n in read
+    ]
+    doubt = np.zeros(len(sentences))
+    doubt[read] = np.logaddexp(0.0, -reader.supports(pairs))
+    return doubt
+
+
+def log_odds(values: np.ndarray, doubt: np.ndarray | None) -> list[float]:
+    """Log odds that sentences are not supported, with their `values` (sentences, FEATURES) and the reader's `doubt`
+    (sentences,); 0 is the threshold.
+    """
+    intercept, weights = _model(doubt is not None)
+    figures = values.reshape(-1, len(FEATURES))
+    whole = figures if doubt is None else np.c_[figures, doubt]
+    return [float(odds) for odds in whole @ weights + intercept]
 
 
 def combined_score(odds: Sequence[float]) -> float:
@@ -160,10 +187,10 @@ def combined_score(odds: Sequence[float]) -> float:
     return float(1.0 / (1.0 + np.exp(np.clip(total, -50.0, 50.0))))
 
 
-@lru_cache(maxsize=1)
-def _model() -> tuple[float, np.ndarray]:
-    record = json.loads(WEIGHTS.read_text(encoding="utf-8"))
-    return float(record["intercept"]), np.array([record["weights"][name] for name in FEATURES])
+@lru_cache(maxsize=2)
+def _model(read: bool) -> tuple[float, np.ndarray]:
+    record = json.loads(WEIGHTS.read_text(encoding="utf-8"))["read" if read else "words"]
+    return float(record["intercept"]), np.array([record["weights"][name] for name in (*FEATURES, *READ[:read])])
 
 
 def _doubtful(sentence: Sentence, compared: Comparison) -> list[tuple[int, int]]:

@@ -107,11 +107,12 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """The words of a sentence with unit `vectors` (len(words), d).
+    """The words of a `text` with unit `vectors` (len(words), d).
 
     `clauses`: `[a, b)` in `words`, one after another, each with enough content to be compared on its own.
     """
 
+    text: str
     words: tuple[Word, ...]
     vectors: np.ndarray
     clauses: tuple[tuple[int, int], ...]
@@ -230,7 +231,7 @@ def build_sentence(
             vectors[owner[place]] += encoded.tokens[row]
             at = place + len(piece)
     norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return Sentence(words, vectors / np.maximum(norms, 1e-6), _clauses(text, words))
+    return Sentence(text, words, vectors / np.maximum(norms, 1e-6), _clauses(text, words))
 
 
 def _clauses(text: str, words: tuple[Word, ...], least: int = 4) -> tuple[tuple[int, int], ...]:

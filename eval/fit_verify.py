@@ -2,9 +2,10 @@
 
     python -m eval.fit_verify dev-v2.0.json [--out FILE.json]
 
-Data: statements from SQuAD 2.0 (`eval.squad`) and pairs from the corpus (`eval.pairs`). Both are divided by
-article: the first half (every second article) is fitted on, the other only reported. Writes
-`bot/verify_weights.json`.
+Data: statements from SQuAD 2.0 (`eval.squad`), of paragraphs that the reader has not seen as claims; pairs from the
+corpus (`eval.pairs`); the claims of those documents in `eval/reading` that the reader was not trained on. The first
+two are divided by article: the first half (every second article) is fitted on, the other only reported. Fitted twice,
+for words alone and with the reader (`bot/reader.py`). Writes `bot/verify_weights.json`.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ import numpy as np
 
 from bot.claims import ClaimVerifier
 from bot.grounding import FEATURES
-from bot.verify import WEIGHTS, claim_spans, combined_score, examine, log_odds
+from bot.verify import READ, WEIGHTS, claim_spans, combined_score, examine, log_odds, misread
+from eval.fit_reader import beginnings, document_claims
 from eval.pairs import Claim
 from eval.squad import answer_claims, read_paragraphs, sentence_claims
 from eval.verify import auroc, load_pairs
@@ -35,6 +37,7 @@ _SHARES = {
     "bare": 0.6, "outside": 0.6, "name": 0.6, "number": 0.6,
     "pair answer": 1.4, "pair reworded": 0.8, "pair verbatim": 0.4, "pair swap": 0.8, "pair negation": 0.5,
     "pair neighbour": 0.5, "pair number": 0.4, "pair company": 0.8, "pair answer elsewhere": 0.4,
+    "document true": 0.2, "document twin": 0.2,
 }  # fmt: skip
 _RIDGE = 1e-3
 # Log odds at which a sentence fails. On the articles fitted on, pairs are judged best from -0.3 to 0.6; answers, whose
@@ -49,21 +52,26 @@ def main() -> int:
     parser.add_argument("squad", type=Path, metavar="SQUAD.json", help="SQuAD 2.0, its own format")
     parser.add_argument("--out", type=Path, metavar="FILE.json", help="the report")
     args = parser.parse_args()
-    paragraphs = read_paragraphs(args.squad)
+    unread = beginnings()
+    paragraphs = [p for p in read_paragraphs(args.squad) if p.text.strip()[:80] in unread]
     encoder = RememberingEncoder(load_encoder(), 8 << 30)
     single, answers, pairs = list(sentence_claims(paragraphs)), list(answer_claims(paragraphs)), load_pairs()
     print(f"{len(single)} sentences, {len(answers)} answers, {len(pairs)} pairs", file=sys.stderr)
-    every = [*single, *answers, *pairs]
+    documents = list(document_claims())
+    every = [*single, *answers, *pairs, *documents]
     texts = [t for c in every for text in (c.claim, *c.context) for t in _texts(text)]
     list(encoder.encode_passages([squeeze(t) for t in texts], 256))
     figures = _figures(every, encoder)
-    fit_groups = _first_half(single) | _first_half(pairs)
+    fit_groups = _first_half(single) | _first_half(pairs) | {c.group for c in documents}
     kinds = [c.kind for c in single] + ["answers"] * len(answers) + [f"pair {c.kind}" for c in pairs]
-    weights = _fit(every, kinds, figures, fit_groups)
-    record = {
-        "intercept": round(float(weights[0]) - _THRESHOLD, 3),
-        "weights": {name: round(float(w), 3) for name, w in zip(FEATURES, weights[1:], strict=True)},
-    }
+    kinds += [c.kind for c in documents]
+    record = {}
+    for name, columns in (("words", FEATURES), ("read", (*FEATURES, *READ))):
+        weights = _fit(every, kinds, [rows[:, : len(columns)] for rows in figures], fit_groups)
+        record[name] = {
+            "intercept": round(float(weights[0]) - _THRESHOLD, 3),
+            "weights": {name: round(float(w), 3) for name, w in zip(columns, weights[1:], strict=True)},
+        }
     WEIGHTS.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     report = {"model": record, "held_out": _report(every, kinds, figures, fit_groups)}
     print(json.dumps(report, indent=1))
@@ -81,13 +89,16 @@ def _first_half(claims: Iterable[Claim]) -> set[str]:
 
 
 def _figures(claims: Sequence[Claim], encoder: Encoder) -> list[np.ndarray]:
-    """For each claim (sentences that hold anything, len(FEATURES))."""
+    """For each claim (sentences that hold anything, len(FEATURES) + 1), the reader's doubt last."""
     verifier = ClaimVerifier(encoder)
     rows = []
     for claim in claims:
         _spans, grounds = verifier.grounds(claim.context)
-        _sentences, compared = examine(_texts(claim.claim), grounds, encoder)
-        rows.append(np.array([c.values for c in compared if c.content]).reshape(-1, len(FEATURES)))
+        sentences, compared = examine(_texts(claim.claim), grounds, encoder)
+        doubt = misread(sentences, compared, grounds, encoder)
+        assert doubt is not None
+        known = [(*c.values, doubt[n]) for n, c in enumerate(compared) if c.content]
+        rows.append(np.array(known).reshape(-1, len(FEATURES) + len(READ)))
     return rows
 
 
@@ -106,7 +117,7 @@ def _fit(claims: Sequence[Claim], kinds: Sequence[str], figures: list[np.ndarray
     scale = data.std(axis=0) + 1e-9
     data = np.c_[np.ones(len(data)), data / scale]
     step = 1.0 / (0.25 * np.linalg.eigvalsh((data * share[:, None]).T @ data)[-1] + 2 * _RIDGE)
-    ridge = 2 * _RIDGE * np.r_[0.0, np.ones(len(FEATURES))]
+    ridge = 2 * _RIDGE * np.r_[0.0, np.ones(data.shape[1] - 1)]
     weights = ahead = np.zeros(data.shape[1])
     for n in range(5000):
         slope = data.T @ ((1 / (1 + np.exp(-data @ ahead)) - target) * share) + ridge * ahead
@@ -134,7 +145,7 @@ def _report(
     for c, kind, rows in zip(claims, kinds, figures, strict=True):
         if c.group in groups:
             continue
-        score = combined_score([log_odds(r) for r in rows]) if len(rows) else 1.0
+        score = combined_score(log_odds(rows[:, :-1], rows[:, -1])) if len(rows) else 1.0
         scores.setdefault(kind, []).append(score)
         if kind == "answers":
             bad.append(not c.supported)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Literal
@@ -38,10 +38,17 @@ class BertEncoder:
     With `alone`, as builds need it, every text goes alone on a CPU, each core working on another: little padding,
     little memory, and its vectors are the same to the last bit whatever else is encoded, so that an index built piece
     by piece is the one built at once. Without, a few short texts are quicker; any number of threads may use it.
+    `changes` are added to the file's weights of those names.
     """
 
     def __init__(
-        self, source: ModelSource, device: str | None = None, precision: str = "float32", *, alone: bool = True
+        self,
+        source: ModelSource,
+        device: str | None = None,
+        precision: str = "float32",
+        *,
+        alone: bool = True,
+        changes: Mapping[str, torch.Tensor] | None = None,
     ) -> None:
         folder = Path(source.path)
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
@@ -59,10 +66,10 @@ class BertEncoder:
         self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self._tokenizer.no_padding()
         dtype = getattr(torch, precision)
-        weights = load_file(folder / "model.safetensors")
-        self._weights = {
-            name.removeprefix("bert."): w.to(self.device, dtype) for name, w in weights.items() if w.is_floating_point()
-        }
+        weights = {n.removeprefix("bert."): w for n, w in load_file(folder / "model.safetensors").items()}
+        for name, change in (changes or {}).items():
+            weights[name] = weights[name].float() + change
+        self._weights = {name: w.to(self.device, dtype) for name, w in weights.items() if w.is_floating_point()}
         fast = self.device == "cpu" and torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
         if fast and dtype == torch.bfloat16:  # without AVX-512 oneDNN cannot arrange such matrices
             fast = torch.ops.mkldnn._is_mkldnn_bf16_supported()
@@ -153,12 +160,13 @@ class BertEncoder:
         kept = [tokens[n, :length].copy() for n, length in enumerate(lengths)]
         return [Encoded(v, t, np.array(row, np.int32)) for v, t, row in zip(vectors, kept, ids, strict=True)]
 
-    def _states(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        """(texts, tokens, d) last hidden states."""
+    def _states(self, ids: torch.Tensor, mask: torch.Tensor, types: torch.Tensor | None = None) -> torch.Tensor:
+        """(texts, tokens, d) last hidden states; `types` (texts, tokens): 1 for the tokens of a second text."""
         w = self._weights
         embedded = w["embeddings.word_embeddings.weight"][ids]
         embedded = embedded + w["embeddings.position_embeddings.weight"][: ids.shape[1]]
-        x = self._norm(embedded + w["embeddings.token_type_embeddings.weight"][0], "embeddings.LayerNorm")
+        kinds = w["embeddings.token_type_embeddings.weight"]
+        x = self._norm(embedded + kinds[0 if types is None else types], "embeddings.LayerNorm")
         seen = None if bool(mask.all()) else mask[:, None, None, :]
         shape = (*ids.shape, self._heads, self.dimension // self._heads)
         for layer in range(self._layers):

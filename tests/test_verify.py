@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +16,16 @@ from bot.claims import ClaimReport, ClaimVerifier
 from bot.engine import Draft
 from bot.evidence import Evidence, gather
 from bot.pipeline import Pipeline
-from bot.verify import Verifier
+from bot.reader import READER, load_reader
+from bot.verify import Verifier, examine, log_odds, misread
 from bot.words import rarity, split_words
+from eval.fit_reader import document_claims
 from eval.pairs import Claim, corpus_pairs, flip_negation, mix_companies, reword, swap_terms
 from eval.squad import statement
 from eval.verify import auroc, balanced_interval, figures
 from index.config import IndexConfig
 from index.encode import SentenceEncoder
+from index.remember import RememberingEncoder
 from ingest.chunk import chunk_articles
 from ingest.load import Corpus
 from tests.conftest import Run, one_clear_line
@@ -153,6 +157,56 @@ def test_the_pipeline_judges_with_the_same_eyes(pipeline: Pipeline) -> None:
         "Based on the passages, I cannot answer.",
     ):
         assert judge.judge(Draft(wrong), evidence).verdict == "unsupported"
+
+
+# --- the reader ------------------------------------------------------------------------------------------
+
+POOL = (
+    "The Larch Road pool opens at 7:00 on weekdays and at 9:00 on Saturdays. Swimmers under twelve get in free if an "
+    "adult swims with them; alone they pay half. The sauna was added in 2011, six years after the slide. Lockers take "
+    "a coin that comes back. Since the boiler was replaced the water is two degrees warmer, and the bills are lower."
+)
+CLAIMS = (
+    "A ten-year-old who comes with a swimming parent pays nothing.",
+    "The slide is older than the sauna.",
+    "The new boiler made the water colder.",
+    "On weekdays the doors open two hours earlier than on Saturdays, and lockers take a coin that you get back.",
+)
+
+
+def test_the_reader_tells_claims_from_their_twins_that_have_the_same_words(
+    encoder: SentenceEncoder, verifier: ClaimVerifier
+) -> None:
+    doubts, odds = [], []
+    for claim in list(document_claims())[:240]:  # of documents that it was not trained on, each before its twin
+        _spans, grounds = verifier.grounds(claim.context)
+        sentences, compared = examine([claim.claim], grounds, encoder)
+        doubt = misread(sentences, compared, grounds, encoder)
+        assert doubt is not None
+        doubts.append(float(doubt[0]))
+        odds += log_odds(compared[0].values, None)
+    read = np.mean([true < twin for true, twin in zip(doubts[::2], doubts[1::2], strict=True)])
+    words = np.mean([true < twin for true, twin in zip(odds[::2], odds[1::2], strict=True)])
+    assert read > 0.65 and read > words + 0.1, (read, words)
+
+
+def test_the_reader_gives_a_claim_the_same_odds_alone_and_in_company(encoder: SentenceEncoder) -> None:
+    reader = load_reader(encoder.source)
+    assert reader is not None and READER.stat().st_size < 10_000_000
+    pairs = [(claim, POOL) for claim in CLAIMS]
+    alone = [float(reader.supports([pair])[0]) for pair in pairs]
+    assert np.allclose(reader.supports(pairs), alone, atol=1e-3)
+    assert reader.supports([]).shape == (0,)
+
+
+def test_with_another_encoder_words_alone_decide(encoder: SentenceEncoder, verifier: ClaimVerifier) -> None:
+    other = RememberingEncoder(encoder)
+    other.source = replace(encoder.source, weights_sha256="0" * 64)
+    assert load_reader(other.source) is None
+    words = ClaimVerifier(other)
+    assert check(words, "The sauna was added in 2011.", [POOL]).supported
+    assert not check(words, "The sauna was added in 2014 by the Duke of Parma.", [POOL]).supported
+    assert words.check(CLAIMS[0], [POOL]).score != verifier.check(CLAIMS[0], [POOL]).score
 
 
 # --- the command -----------------------------------------------------------------------------------------
