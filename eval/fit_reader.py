@@ -313,9 +313,11 @@ def figures(model: TrainableReader, examples: Sequence[Example]) -> dict[str, An
             at = [
                 n
                 for n, e in enumerate(examples)
-                if e.output == output and e.group.startswith("sq") == (source == "SQuAD") and (e.places)
+                if e.output == output and e.group.startswith("sq") == (source == "SQuAD") and e.places
             ]
-            right = np.array([examples[n].right for n in at])
+            right = np.array([examples[n].right for n in at], dtype=bool)
+            if right.all() or not right.any():
+                continue
             found[f"AUROC, {kind}, {source}"] = round(auroc(odds[at][right], odds[at][~right]), 4)
     told = [
         odds[n - 1] > odds[n]
