@@ -89,7 +89,7 @@ def compare(claim: Sentence, grounds: Grounds, max_evidence: int = 3) -> Compari
             same[i, grounds.places.get(key, ())] = True
     best = np.maximum.reduceat(cosines, starts, axis=1)  # (words, sentences)
     held = np.maximum.reduceat(same, starts, axis=1)
-    evidence = covering(np.maximum(best, 0.9 * held)[:, :citable], weights, max_evidence)
+    evidence = _choose(np.maximum(best, 0.9 * held)[:, :citable], weights, max_evidence)
     anywhere, known = best.max(axis=1), held.any(axis=1)
     number = np.array([w.kind == "number" for w in words])
     name = np.array([w.kind == "name" for w in words])
@@ -143,10 +143,8 @@ def _keys(stem: str) -> tuple[str, ...]:
     return stem, stem[: max(5, round(0.75 * len(stem)))] + "~"
 
 
-def covering(strength: np.ndarray, weights: np.ndarray, count: int) -> list[int]:
-    """The sentences that together cover the words best, at most `count`: that which covers most, then those that add
-    at least a little. `strength` (words, sentences) in 0..1; `weights` (words,) sum to one.
-    """
+def _choose(strength: np.ndarray, weights: np.ndarray, count: int) -> list[int]:
+    """Greedy: the sentence that covers most, then those that add at least a little."""
     chosen: list[int] = []
     covered = np.zeros(len(weights))
     while len(chosen) < min(count, strength.shape[1]):

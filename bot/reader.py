@@ -19,7 +19,7 @@ from safetensors import safe_open
 from torch.nn import functional as F  # noqa: N812 (what everybody calls it)
 
 from index.bert import BertEncoder
-from index.encode import ModelSource, default_device
+from index.encode import ModelSource
 from ingest.errors import ModelError
 from ingest.text import fold
 
@@ -33,15 +33,14 @@ _TOGETHER = 16  # pairs a forward pass
 class Reader(BertEncoder):
     """Log odds that sources bear out a claim. Safe to share between threads."""
 
-    def __init__(self, source: ModelSource, path: Path = READER, device: str | None = None) -> None:
-        device = device or default_device()
-        with safe_open(path, "pt") as file:
+    def __init__(self, source: ModelSource) -> None:
+        with safe_open(READER, "pt") as file:
             tensors = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118 (not a dict)
         changes = {n: w for n, w in tensors.items() if not n.startswith("head.") and not n.endswith((".up", ".down"))}
         for name in (n.removesuffix(".up") for n in tensors if n.endswith(".up")):
             changes[name] = tensors[f"{name}.up"] @ tensors[f"{name}.down"]
-        super().__init__(source, device, alone=False, changes=changes)
-        self._head = {n.removeprefix("head."): w.to(device) for n, w in tensors.items() if n.startswith("head.")}
+        super().__init__(source, alone=False, changes=changes)
+        self._head = {n.removeprefix("head."): w.to(self.device) for n, w in tensors.items() if n.startswith("head.")}
         self._tokenizer.enable_truncation(MAX_TOKENS, strategy="longest_first")
 
     def supports(self, pairs: Sequence[tuple[str, str]]) -> np.ndarray:

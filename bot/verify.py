@@ -30,7 +30,7 @@ WEIGHTS = Path(__file__).with_name("verify_weights.json")
 SUPPORTED = 0.5  # a text at or above this score counts as supported
 SEVERAL = 0.9  # log odds by which a text of several sentences must fail more clearly than a single one
 MAX_TOKENS = 256
-READ = ("misread",)  # the figure that the reader adds
+READ_FEATURES = (*FEATURES, "misread")  # with the figure that the reader adds
 _LONGEST = 90  # words of one piece of text
 _DOUBTFUL = 0.5  # a word at or above this doubt is named as unsupported
 
@@ -190,7 +190,8 @@ def combined_score(odds: Sequence[float]) -> float:
 @lru_cache(maxsize=2)
 def _model(read: bool) -> tuple[float, np.ndarray]:
     record = json.loads(WEIGHTS.read_text(encoding="utf-8"))["read" if read else "words"]
-    return float(record["intercept"]), np.array([record["weights"][name] for name in (*FEATURES, *READ[:read])])
+    names = READ_FEATURES if read else FEATURES
+    return float(record["intercept"]), np.array([record["weights"][name] for name in names])
 
 
 def _doubtful(sentence: Sentence, compared: Comparison) -> list[tuple[int, int]]:

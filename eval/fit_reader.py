@@ -240,8 +240,8 @@ class TrainableReader(torch.nn.Module):
 
 def train(model: TrainableReader, examples: Sequence[Example], rng: random.Random) -> None:
     """Minimise the log loss, and for twins that of which is the true one."""
-    after = [n for n in range(1, len(examples)) if examples[n].twin and examples[n - 1].right > examples[n].right]
-    paired, false = {n - 1: n for n in after}, set(after)
+    paired = {n - 1: n for n in _twins(examples)}
+    false = set(paired.values())
     units: list[tuple[int, ...]] = list(paired.items())
     units += [(n,) for n in range(len(examples)) if n not in paired and n not in false]
     tokens = [(model.tokens(e, titled=False), model.tokens(e, titled=True)) for e in examples]
@@ -291,6 +291,11 @@ def train(model: TrainableReader, examples: Sequence[Example], rng: random.Rando
             print(f"step {step + 1} of {steps}: loss {np.mean(losses[-100:]):.3f}", file=sys.stderr, flush=True)
 
 
+def _twins(examples: Sequence[Example]) -> list[int]:
+    """The places of false twins, each after the claim that it is the twin of."""
+    return [n for n in range(1, len(examples)) if examples[n].twin and examples[n - 1].right > examples[n].right]
+
+
 def document_claims(folder: Path = DATA) -> Iterator[Claim]:
     """The claims of the documents that are left out of training, with the whole document as their source."""
     for group, row in _documents(folder):
@@ -319,11 +324,7 @@ def figures(model: TrainableReader, examples: Sequence[Example]) -> dict[str, An
             if right.all() or not right.any():
                 continue
             found[f"AUROC, {kind}, {source}"] = round(auroc(odds[at][right], odds[at][~right]), 4)
-    told = [
-        odds[n - 1] > odds[n]
-        for n in range(1, len(examples))
-        if examples[n].twin and examples[n - 1].right > examples[n].right
-    ]
+    told = [odds[n - 1] > odds[n] for n in _twins(examples)]
     return found | {"twins told apart": round(float(np.mean(told)), 4)}
 
 

@@ -21,7 +21,7 @@ import numpy as np
 
 from bot.claims import ClaimVerifier
 from bot.grounding import FEATURES
-from bot.verify import READ, WEIGHTS, claim_spans, combined_score, examine, log_odds, misread
+from bot.verify import READ_FEATURES, WEIGHTS, claim_spans, combined_score, examine, log_odds, misread
 from eval.fit_reader import beginnings, document_claims
 from eval.pairs import Claim
 from eval.squad import answer_claims, read_paragraphs, sentence_claims
@@ -66,7 +66,7 @@ def main() -> int:
     kinds = [c.kind for c in single] + ["answers"] * len(answers) + [f"pair {c.kind}" for c in pairs]
     kinds += [c.kind for c in documents]
     record = {}
-    for name, columns in (("words", FEATURES), ("read", (*FEATURES, *READ))):
+    for name, columns in (("words", FEATURES), ("read", READ_FEATURES)):
         weights = _fit(every, kinds, [rows[:, : len(columns)] for rows in figures], fit_groups)
         record[name] = {
             "intercept": round(float(weights[0]) - _THRESHOLD, 3),
@@ -89,7 +89,7 @@ def _first_half(claims: Iterable[Claim]) -> set[str]:
 
 
 def _figures(claims: Sequence[Claim], encoder: Encoder) -> list[np.ndarray]:
-    """For each claim (sentences that hold anything, len(FEATURES) + 1), the reader's doubt last."""
+    """For each claim (sentences that hold anything, len(READ_FEATURES)), the reader's doubt last."""
     verifier = ClaimVerifier(encoder)
     rows = []
     for claim in claims:
@@ -98,7 +98,7 @@ def _figures(claims: Sequence[Claim], encoder: Encoder) -> list[np.ndarray]:
         doubt = misread(sentences, compared, grounds, encoder)
         assert doubt is not None
         known = [(*c.values, doubt[n]) for n, c in enumerate(compared) if c.content]
-        rows.append(np.array(known).reshape(-1, len(FEATURES) + len(READ)))
+        rows.append(np.array(known).reshape(-1, len(READ_FEATURES)))
     return rows
 
 
