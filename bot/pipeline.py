@@ -311,7 +311,7 @@ class Pipeline:
             held = min(held, self._answerability.score_words(asking, alone.encoded, evidence))
         answer.confidence = round(max(0.0, min(1.0, near * held)), 4)
         if far or held < self.config.min_answer:
-            yield answer.refuse("not_supported", prompts.NOT_SUPPORTED, related_citations(found))
+            yield answer.refuse("not_supported", prompts.NOT_SUPPORTED, related_citations(asking, found))
             return
         if reading.wish == "more":
             evidence = _unsaid(evidence, reading.said)
@@ -344,7 +344,7 @@ class Pipeline:
             for draft in _drafts(ExtractiveEngine(), asking, evidence, parts, reading.wish, manner):
                 yield answer.say(draft, self._verifier.judge(draft, evidence))
         if not answer.sentences:
-            yield answer.refuse("not_supported", prompts.NOT_SUPPORTED, related_citations(found))
+            yield answer.refuse("not_supported", prompts.NOT_SUPPORTED, related_citations(asking, found))
             return
         names = self._answerability.known_names
         if not parts and (differ := disagreement(asking, answer.citations, evidence, names)):

@@ -12,6 +12,7 @@ from bot.engine import Draft
 from bot.evidence import Evidence
 from bot.values import Answer, Citation, RefusalReason, Sentence, begins_paragraph
 from bot.verify import Judgement
+from index.lexical import stems
 from ingest.text import fold, squeeze
 
 _MARKER = re.compile(r"\[(\d+)\]")
@@ -167,9 +168,11 @@ def _citation(e: Evidence, marker: int) -> Citation:
     return Citation(marker, c.article_id, c.article, c.section_at(e.start), c.source, e.start, e.end, e.text, **place)
 
 
-def related_citations(evidence: Sequence[Evidence], count: int = 3) -> tuple[Citation, ...]:
-    """The best evidence, as spans to offer in place of an answer."""
-    best = sorted((e for e in evidence if not e.heading and not e.aside), key=lambda e: (-e.score, e.place))[:count]
+def related_citations(question: str, evidence: Sequence[Evidence], count: int = 3) -> tuple[Citation, ...]:
+    """The best evidence, as spans to offer in place of an answer; a label only where it has a word of the question."""
+    asked = set(stems(question))
+    telling = [e for e in evidence if not (e.heading or e.aside or (e.leads and asked.isdisjoint(stems(e.text))))]
+    best = sorted(telling, key=lambda e: (-e.score, e.place))[:count]
     return tuple(_citation(e, n) for n, e in enumerate(best, 1))
 
 

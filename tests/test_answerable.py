@@ -337,6 +337,12 @@ def test_what_comes_close_but_is_not_said_is_refused_with_what_is_said(trades: P
         assert texts[c.article_id][c.start : c.end] == c.quote
 
 
+def test_a_bare_label_is_no_related_passage(pipeline: Pipeline) -> None:
+    answer = pipeline.ask("What is the office address of Hugging Face in Paris?", ExtractiveEngine())
+    assert answer.refusal_reason == "not_supported" and len(answer.related) == 3
+    assert all(len(c.quote.split()) > 1 for c in answer.related), [c.quote for c in answer.related]
+
+
 def test_near_and_far_questions_of_the_bundled_articles(pipeline: Pipeline, questions: list[Question]) -> None:
     ours = [q for q in questions if q.split == "dev"]
     near = [q for q in ours if not q.answerable and q.type != "out_of_domain"]
