@@ -51,7 +51,8 @@ _COMPOUND = re.compile(r"\b\w+(?:-\w+)+")  # "take-home" says nothing of a home
 _HEADS = ("version", "date")  # kinds of things that stand in headings above what is said of them
 _FINDS = 1.0  # inverse document frequency of a name that tells passages apart: less than about a third have it
 _STRANGE_NAME = 0.6  # cosine below which a name that the corpus lacks is nobody it knows
-_BARELY = 0.1  # margin of nearness below which a strange name counts in a long question as well
+_BARELY = 0.1  # margin of nearness below which a strange name counts in a long question, too, and every word of a short
+_PARTLY = 0.35  # the cosine below which such a word is not met
 _PROPOSITION = re.compile(  # a question that asks whether something is so
     r"^(?:(?:so|and|but|ok|okay|well),? )?"
     r"(?!(?:can|could|will|would) you (?:please )?"
@@ -198,6 +199,8 @@ class Answerability:
             strange = strange or self._apart(question, query, evidence, named)
         strange = strange or self._kept_back(question, evidence, best @ weights)
         unmet = not part and bool(self._thin(query, covered, named).all()) and self._finds(query, named)
+        if not part and margin < _BARELY and not _is_claim(question):
+            unmet = unmet or self._partly(query, evidence, around, covered, named)
         kinds = self._told(question, query, evidence, around, best, covered, places, named)
         return min(merely, bound, 0.5 if strange or unmet else 1.0, kinds)
 
@@ -446,6 +449,28 @@ class Answerability:
         met = np.stack([_met(covered, p, word, above) for word, p in words])
         thin: np.ndarray = met.mean(axis=0) < _THIN
         return thin
+
+    def _partly(
+        self,
+        query: Encoded,
+        evidence: Sequence[Evidence],
+        around: Sequence[Sequence[int]],
+        covered: np.ndarray,
+        named: Collection[str],
+    ) -> bool:
+        """Whether every place leaves some word of a short query unmet, other than those of the kind of thing asked for,
+        and no name finds passages: an earthquake in a list of trending words is not what causes one.
+        """
+        left = _KIND_WORDS | _ABOUT_TEXTS | _VAGUE
+        words = [(word, p) for word, p in self._words.telling(query) if not set(stems(word)) & left]
+        if not words or len(words) > _SHORTER_QUERY or self._finds(query, named):
+            return False
+        said = [
+            set(stems(" ".join([e.chunk.article, e.chunk.section, *(evidence[k].text for k in near)])))
+            for e, near in zip(evidence, around, strict=True)
+        ]
+        lowest = np.min([_met(covered, p, word, said) for word, p in words], axis=0)
+        return bool(lowest.max() < _PARTLY)
 
     def _loose(
         self,

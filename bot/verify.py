@@ -28,7 +28,7 @@ from ingest.text import fold, sentence_spans, squeeze
 
 WEIGHTS = Path(__file__).with_name("verify_weights.json")
 SUPPORTED = 0.5  # a text at or above this score counts as supported
-SEVERAL = 0.9  # log odds by which a text of several sentences must fail more clearly than a single one
+SEVERAL = 1.0  # log odds by which a text of several sentences must fail more clearly than a single one
 MAX_TOKENS = 256
 READ_FEATURES = (*FEATURES, "misread")  # with the figure that the reader adds
 _LONGEST = 90  # words of one piece of text

@@ -3,9 +3,10 @@
     python -m eval.fit_verify dev-v2.0.json [--out FILE.json]
 
 Data: statements from SQuAD 2.0 (`eval.squad`), of paragraphs that the reader has not seen as claims; pairs from the
-corpus (`eval.pairs`); the claims of those documents in `eval/reading` that the reader was not trained on. The first
-two are divided by article: the first half (every second article) is fitted on, the other only reported. Fitted twice,
-for words alone and with the reader (`bot/reader.py`). Writes `bot/verify_weights.json`.
+corpus (`eval.pairs`); the claims of those documents in `eval/reading` that the reader was not trained on; and, with
+a third of the weight, sentences of answers as chatbots write them (`chat_answers.jsonl`). The first two are divided by
+article: the first half (every second article) is fitted on, the other only reported. Fitted twice, for words alone and
+with the reader (`bot/reader.py`). Writes `bot/verify_weights.json`.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,12 +38,14 @@ _SHARES = {
     "bare": 0.6, "outside": 0.6, "name": 0.6, "number": 0.6,
     "pair answer": 1.4, "pair reworded": 0.8, "pair verbatim": 0.4, "pair swap": 0.8, "pair negation": 0.5,
     "pair neighbour": 0.5, "pair number": 0.4, "pair company": 0.8, "pair answer elsewhere": 0.4,
-    "document true": 0.2, "document twin": 0.2,
+    "document true": 0.2, "document twin": 0.2, "chat true": 6.0, "chat false": 6.0,
 }  # fmt: skip
+CHAT = Path(__file__).with_name("chat_answers.jsonl")
 _RIDGE = 1e-3
-# Log odds at which a sentence fails. On the articles fitted on, pairs are judged best from -0.3 to 0.6; answers, whose
-# sentences are many, from above 1 (`bot.verify.SEVERAL`).
-_THRESHOLD = 0.6
+# Log odds at which a sentence fails: of the true sentences of chatbots fitted on .19 do, of the false ones .56;
+# of the pairs fitted on .91 are judged rightly, somewhat more at lower odds, at which more of the true sentences fail.
+_THRESHOLD = 0.3
+_TOUCHED = 8  # characters of a wrong part that a sentence has at least
 _BAD_SHARE = 0.22  # of answers, to report F1 at a share that is common among people's judgements of models
 
 
@@ -58,13 +61,14 @@ def main() -> int:
     single, answers, pairs = list(sentence_claims(paragraphs)), list(answer_claims(paragraphs)), load_pairs()
     print(f"{len(single)} sentences, {len(answers)} answers, {len(pairs)} pairs", file=sys.stderr)
     documents = list(document_claims())
-    every = [*single, *answers, *pairs, *documents]
+    chat = list(chat_claims())
+    every = [*single, *answers, *pairs, *documents, *chat]
     texts = [t for c in every for text in (c.claim, *c.context) for t in _texts(text)]
     list(encoder.encode_passages([squeeze(t) for t in texts], 256))
     figures = _figures(every, encoder)
-    fit_groups = _first_half(single) | _first_half(pairs) | {c.group for c in documents}
+    fit_groups = _first_half(single) | _first_half(pairs) | {c.group for c in (*documents, *chat)}
     kinds = [c.kind for c in single] + ["answers"] * len(answers) + [f"pair {c.kind}" for c in pairs]
-    kinds += [c.kind for c in documents]
+    kinds += [c.kind for c in (*documents, *chat)]
     record = {}
     for name, columns in (("words", FEATURES), ("read", READ_FEATURES)):
         weights = _fit(every, kinds, [rows[:, : len(columns)] for rows in figures], fit_groups)
@@ -78,6 +82,18 @@ def main() -> int:
     if args.out:
         args.out.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     return 0
+
+
+def chat_claims(path: Path = CHAT) -> Iterator[Claim]:
+    """The sentences of labelled answers, false where they have a part that is marked as wrong."""
+    for line in path.read_text(encoding="utf-8").splitlines():
+        row = json.loads(line)
+        wrong = [(row["claim"].index(part), len(part)) for part in row["wrong"]]
+        for start, end in claim_spans(row["claim"]):
+            met = [min(end, at + length) - max(start, at) for at, length in wrong]
+            true = not any(m >= min(_TOUCHED, length) for m, (_, length) in zip(met, wrong, strict=True))
+            kind = "chat true" if true else "chat false"
+            yield Claim(kind, row["id"], row["claim"][start:end], tuple(row["context"]), true)
 
 
 def _texts(text: str) -> list[str]:

@@ -11,7 +11,7 @@ from bot.asked import Asked, asked, holds, identifiers
 from bot.engine import ExtractiveEngine
 from bot.lists import wants_list, wants_questions
 from bot.pipeline import Pipeline
-from eval.data import Question
+from eval.data import DEFAULT_QUESTIONS, Question, read_questions
 from index.build import build_index
 from index.encode import SentenceEncoder
 from index.follow_up import leans
@@ -19,6 +19,7 @@ from index.retrieve import Retriever
 from index.store import open_index
 from ingest.tables import table_rows
 
+FAR_COMMON = DEFAULT_QUESTIONS.with_name("far_common.jsonl")
 BAKERY = """# Working at the Nordhof bakery
 
 Nordhof opens at five in the morning. Bakers at Nordhof earn 3,100 euros a month after their first year.
@@ -350,6 +351,12 @@ def test_near_and_far_questions_of_the_bundled_articles(pipeline: Pipeline, ques
     engine = ExtractiveEngine()
     assert sum(pipeline.ask(q.question, engine, q.history).refused for q in near) >= 0.7 * len(near)
     assert sum(pipeline.ask(q.question, engine, q.history).refused for q in answerable) <= 0.08 * len(answerable)
+
+
+def test_everyday_questions_in_words_that_the_articles_use_for_something_else_are_refused(pipeline: Pipeline) -> None:
+    asked = [q.question for q in read_questions(FAR_COMMON, split="dev")][::4]
+    answered = [q for q in asked if not pipeline.ask(q, ExtractiveEngine()).refused]
+    assert len(answered) <= 0.15 * len(asked), answered
 
 
 def test_what_is_said_of_another_is_no_answer(pipeline: Pipeline) -> None:
