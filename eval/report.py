@@ -62,16 +62,19 @@ def compare_table(result: Mapping[str, Any]) -> str:
 
 
 def answers_table(result: Mapping[str, Any]) -> str:
-    """Markdown: one row a measure with its 95 % interval, one column an engine; then bounds, verdicts, times."""
+    """Markdown: one row a measure with its 95 % interval, one column an engine; then bounds, verdicts, times. What is
+    measured on questions with an answer is left out where there are none.
+    """
     engines = result["engines"]
+    answerable = any("key facts" in e["figures"] for e in engines.values())
     lines = ["| measure | " + " | ".join(engines) + " |", "|---" * (len(engines) + 1) + "|"]
     names = list(dict.fromkeys(name for e in engines.values() for name in e["figures"]))
     for name in names:
         lines.append(f"| {name} | " + " | ".join(_interval(e["figures"].get(name)) for e in engines.values()) + " |")
-    for name in ("reference answers", "all passages"):
+    for name in ("reference answers", "all passages") if answerable else ():
         cells = [_interval(e["bounds"][name]) for e in engines.values()]
         lines.append(f"| key facts of {name} | " + " | ".join(cells) + " |")
-    for share in (0.25, 0.5, 0.75, 1.0):
+    for share in (0.25, 0.5, 0.75, 1.0) if answerable else ():
         cells = [f"{_risk(e['risk_coverage'], share):.3f}" for e in engines.values()]
         lines.append(f"| risk when the surest {share:.0%} are answered | " + " | ".join(cells) + " |")
     for verdict in ("verbatim", "supported", "unsupported"):
