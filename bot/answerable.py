@@ -459,7 +459,7 @@ class Answerability:
         named: Collection[str],
     ) -> bool:
         """Whether every place leaves some word of a short query unmet, other than those of the kind of thing asked for,
-        and no name finds passages: an earthquake in a list of trending words is not what causes one.
+        and no name finds passages: a hospital among the clients of a project has no visiting hours.
         """
         left = _KIND_WORDS | _ABOUT_TEXTS | _VAGUE
         words = [(word, p) for word, p in self._words.telling(query) if not set(stems(word)) & left]
