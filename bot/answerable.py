@@ -51,8 +51,8 @@ _COMPOUND = re.compile(r"\b\w+(?:-\w+)+")  # "take-home" says nothing of a home
 _HEADS = ("version", "date")  # kinds of things that stand in headings above what is said of them
 _FINDS = 1.0  # inverse document frequency of a name that tells passages apart: less than about a third have it
 _STRANGE_NAME = 0.6  # cosine below which a name that the corpus lacks is nobody it knows
-_BARELY = 0.1  # margin of nearness below which a strange name counts in a long question, too, and every word of a short
-_PARTLY = 0.35  # the cosine below which such a word is not met
+_BARELY = 0.1  # margin of nearness below which a strange name counts in a long question, and all words of a short one
+_PARTLY = 0.35  # cosine below which one of these words is not met
 _PROPOSITION = re.compile(  # a question that asks whether something is so
     r"^(?:(?:so|and|but|ok|okay|well),? )?"
     r"(?!(?:can|could|will|would) you (?:please )?"

@@ -4,7 +4,7 @@
 
 Data: statements from SQuAD 2.0 (`eval.squad`), of paragraphs that the reader has not seen as claims; pairs from the
 corpus (`eval.pairs`); the claims of those documents in `eval/reading` that the reader was not trained on; and, with
-a third of the weight, sentences of answers as chatbots write them (`chat_answers.jsonl`). The first two are divided by
+two fifths of the weight, sentences of chatbots' answers (`chat_answers.jsonl`). The first two are divided by
 article: the first half (every second article) is fitted on, the other only reported. Fitted twice, for words alone and
 with the reader (`bot/reader.py`). Writes `bot/verify_weights.json`.
 """
