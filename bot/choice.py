@@ -6,11 +6,12 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
-from bot.evidence import Evidence
+from bot.evidence import Evidence, is_advice, unmarked
 from bot.layout import asks, count_of, introduces, is_title, leans_on_before, lineage, number_of, refers_to, short_list
 from bot.lists import Listing
 from index.lexical import stems
 from ingest.tables import row_cells
+from ingest.text import squeeze
 from ingest.values import Chunk
 
 _FOCUS = 0.86  # share of the best score that a further sentence must reach
@@ -19,12 +20,14 @@ _NEXT, _LITTLE = 0.75, 0.15  # that share in the best one's passage where less t
 _AHEAD = 0.06  # lead of the best over all of other passages from which these are left out
 _CLEAR = 0.02  # lead of a sentence over those before it in its paragraph from which it comes before them
 _DEFINING = 0.06  # added to the score of a sentence that begins with what a question wants to be told about
+_AT_LENGTH = 40  # words of a section that does not say little
 _STEPS = 7  # numbered items that are told together
 _DIGIT = re.compile(r"\d")
 _LABEL = re.compile(r"(?:[-*•]\s+)?([^\W\d][\w \-/()&]{0,40}):\s")
 _COPULA = re.compile(r" (?:is|are) (?=(?:an?|the|one|any)\b)")
 _FORMS = re.compile(r"[/()]| or ")
 _EMPTY_LABEL = re.compile(r"(?:\w+ )?(?:answer|explanation|solution)s?:?", re.IGNORECASE)
+_ASKED = re.compile(r"Q(?:uestion)?\s?\d*[:.)]\s", re.IGNORECASE)
 _LIMITS = re.compile(  # a sentence that takes the one before it back, or says when it does not hold
     r"(?:but|however|yet|unless|except|exceptions?)\b|(?:this|that|it|they|these|those|the (?:rule|offer|"
     r"figure|number|value))"
@@ -362,6 +365,32 @@ def telling_of(term: Sequence[str], pool: Sequence[Evidence]) -> list[Evidence]:
         or _names(e.chunk, term)
         or (begin and not e.row and set(term) <= set(stems(" ".join(e.chunk.headings[-1:]))))
     ]
+
+
+def replying(evidence: Sequence[Evidence], by_place: Mapping[int, Evidence]) -> list[Evidence]:
+    """What stands in the section whose heading asks the question, in the order of the source, up to its next question:
+    no headings, bare labels nor what talks about the question instead of answering it. Sections that say little are
+    followed by the next that asks the same.
+    """
+    told: dict[int, list[Evidence]] = {}
+    ended: set[int] = set()
+    for piece in sorted(evidence, key=lambda e: (e.chunk.start, e.place)):
+        line = unmarked(squeeze(piece.text))
+        if not piece.replies or piece.replies in ended or (piece.heading and not piece.text.endswith(":")):
+            continue
+        if line.endswith("?") and piece.chunk.section_at(piece.start).endswith(line):
+            continue  # the heading itself
+        if line.endswith("?") and _ASKED.match(line):
+            ended.add(piece.replies)
+        elif not _EMPTY_LABEL.fullmatch(piece.clean) and not any(
+            e.aside or is_advice(e.text) for e in lineage(piece, by_place)
+        ):
+            told.setdefault(piece.replies, []).append(piece)
+    section: list[Evidence] = []
+    for n in sorted(told):
+        if sum(e.words for e in section) < _AT_LENGTH:
+            section += told[n]
+    return section
 
 
 def with_its_section(

@@ -23,6 +23,7 @@ from bot.choice import (
     defines,
     lead_of,
     only_repeats,
+    replying,
     rows_asked_for,
     telling_of,
     with_contents,
@@ -32,7 +33,7 @@ from bot.choice import (
 from bot.compare import Part
 from bot.evidence import Evidence, placed_anew
 from bot.layout import is_title, items_below, lineage, number_of
-from bot.lists import Listing, differences, find_list, term_asked
+from bot.lists import Listing, asks_difference, differences, find_list, nearest_list, term_asked
 from bot.words import rarity
 from index.lexical import stems
 from ingest.errors import PinciteError
@@ -105,10 +106,14 @@ class ExtractiveEngine:
     ) -> Iterator[Draft]:
         term = term_asked(question)
         defined = any(defines(e, term) for e in evidence)
+        by_place = {e.place: e for e in evidence}
+        section = [] if defined or asked(question) else replying(evidence, by_place)
+        if section:
+            yield from self._section(question, section, evidence, max_words, max_list_words)
+            return
         if not defined and (listing := find_list(question, evidence)):
             yield from _quote_list(listing, evidence, max_list_words)
             return
-        by_place = {e.place: e for e in evidence}
         told: set[int] = set()
         labelled = None if defined else best_labelled(evidence, max_words)
         if listing := differences(question, evidence) or labelled:
@@ -116,6 +121,30 @@ class ExtractiveEngine:
             told |= {e.place for e in [*listing.items, *filter(None, [listing.label])]}
             max_words -= sum(by_place[place].words for place in told)
         yield from _quoted(self._chosen(question, evidence, told, term, max_words), evidence, told)
+
+    def _section(
+        self,
+        question: str,
+        section: Sequence[Evidence],
+        evidence: Sequence[Evidence],
+        max_words: int,
+        max_list_words: int,
+    ) -> Iterator[Draft]:
+        """What the section says whose heading asks the question: all of it if it is short, else what stands before the
+        list that comes nearest, and that; where it has none, or a difference is asked for, the best of it in its order.
+        """
+        if sum(e.words for e in section) <= max_words:
+            yield from _quoted(section, evidence, set())
+            return
+        listing = None if asks_difference(question) else nearest_list(section, question)
+        if listing is None:
+            starts = {e.start for e in self._chosen(question, placed_anew(section), (), (), max_words)}
+            yield from _quoted([e for e in section if e.start in starts], evidence, set())
+            return
+        opening = _opening(section, (_lead_in(listing, evidence) or listing.items)[0], max_words // 2)
+        words = sum(e.words for e in opening)
+        yield from _quoted(opening, evidence, set())
+        yield from _quote_list(listing, evidence, max_words - words, max_list_words - words)
 
     def _chosen(
         self, question: str, evidence: Sequence[Evidence], told: Collection[int], term: Sequence[str], max_words: int
@@ -230,30 +259,51 @@ def _drafts(text: str) -> Iterator[Draft]:
         yield Draft(bare, item=int(bare != text))
 
 
-def _quote_list(listing: Listing, evidence: Sequence[Evidence], max_words: int) -> Iterator[Draft]:
-    """The label, then the items; an item that only announces takes along what stands right below it."""
-    words = 0
-    if listing.label:
-        before = next((e for e in evidence if e.place == listing.label.place - 1), None)
-        hangs = (
-            before and _HERE.match(listing.label.clean) and before.chunk is listing.label.chunk and not before.heading
-        )
-        lead = [before, listing.label] if before and hangs else [listing.label]
-        words += sum(p.words for p in lead)
+def _quote_list(
+    listing: Listing, evidence: Sequence[Evidence], max_words: int, at_most: int | None = None
+) -> Iterator[Draft]:
+    """The label, then the items within `max_words`; an item that only announces takes along what stands right below it,
+    as much as fits, and the first of it if all that is within `at_most`.
+    """
+    at_most = at_most or max_words
+    lead = _lead_in(listing, evidence)
+    words = sum(p.words for p in lead)
+    if lead:
         yield replace(_quote(lead), item=0)
     own = {item.place for item in listing.items}
     short = all(item.words <= _ANNOUNCES and item.text[-1:] not in ".!?;" for item in listing.items)
     rows = [_with_details(item, own, evidence) if short or item.leads else [item] for item in listing.items]
     lengths = {most: words + sum(p.words for parts in rows for p in parts[:most]) for most in (6, 4, 2)}
-    most = next((most for most, length in lengths.items() if length <= max_words), 1)
+    most = next((most for most, length in lengths.items() if length <= max_words), 2 if lengths[2] <= at_most else 1)
     rows = [parts[:most] for parts in rows]
     for parts in rows:
         words += sum(p.words for p in parts)
-        if words > max_words:
+        if words > at_most:
             return
         yield _quote(parts[:1], 1)
         for _item, run in groupby(parts[1:], key=lambda p: p.place if p.item else -1):  # prose stays together
             yield _quote(list(run), 2)
+
+
+def _opening(section: Sequence[Evidence], end: Evidence, max_words: int) -> list[Evidence]:
+    """The sentences that a section begins with, before `end`, its first label or list, within `max_words`."""
+    opening: list[Evidence] = []
+    for piece in section:
+        stops = piece is end or piece.item or piece.leads or is_title(piece)
+        if stops or sum(e.words for e in opening) + piece.words > max_words:
+            break
+        opening.append(piece)
+    return opening
+
+
+def _lead_in(listing: Listing, evidence: Sequence[Evidence]) -> list[Evidence]:
+    """The label of a list, after the sentence before it where it hangs on that ("Here are some:")."""
+    label = listing.label
+    if label is None:
+        return []
+    before = next((e for e in evidence if e.place == label.place - 1), None)
+    hangs = before and _HERE.match(label.clean) and before.chunk is label.chunk and not before.heading
+    return [before, label] if before and hangs else [label]
 
 
 def _with_details(item: Evidence, own: Collection[int], evidence: Sequence[Evidence]) -> list[Evidence]:

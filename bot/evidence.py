@@ -31,6 +31,7 @@ _PROMOTION = re.compile(
     r"\bultimate guide\b|^welcome to (?:the|this|our|\w+'s)\b|\bspeciali[sz]e in helping\b|"
     r"\bwe(?:'ve| have) helped (?:hundreds|thousands|many|countless|dozens)\b|"
     r"\bstart (?:preparing|learning|practi[cs]ing|your journey) (?:today|now)\b|\blet's make your\b|"
+    r"\bto the next level\?|"
     r"\bgood luck\b|\bwe(?:'re| are) (?:always )?here to help\b|\bhere to help you every step\b|\bdiscount\b.*\bcode\b",
     re.IGNORECASE,
 )
@@ -49,6 +50,11 @@ _ANNOUNCEMENT = re.compile(  # says only what the text is going to say
 _HEADING, _PLAIN, _PROSE = -2, -1, 1_000_000  # depths beside those of list items, which are columns
 _TITLE = 6  # words of a title at most
 _FAVOUR = 0.04  # added to the score of evidence about whom the question names
+_ASKS, _ASKS_BACK = (
+    0.65,
+    0.55,
+)  # coverage of a question by a heading that asks the same, and of the heading by the question
+_ASKS_EACH = 0.46  # the least cosine of a telling word of the question there
 _HEADED = 0.2  # the same below a heading with the number by which the question names something
 CELL_GAP = "\u2003"
 _LINE_START = re.compile(r"\n([ \t]*)(?=\S)")
@@ -80,6 +86,7 @@ class Evidence:
     aside: bool  # talks about the question or itself, or advertises, instead of answering
     encoded: Encoded = field(repr=False, compare=False)
     owner: int = -1  # place of the label, title or item that it stands below; -1 for none
+    replies: int = 0  # which of the sections it stands in whose heading asks what the question asks, from 1; 0: none
 
     @property
     def clean(self) -> str:
@@ -113,8 +120,11 @@ def gather(
     encoder: Encoder,
     store: TokenStore,
     config: EvidenceConfig | None = None,
+    asking: Sequence[Chunk] = (),
 ) -> list[Evidence]:
-    """All evidence of the hits, in reading order within each hit, hits in rank order."""
+    """All evidence of the hits, in reading order within each hit, hits in rank order. `asking`: a passage of every
+    section whose heading asks the same, best first.
+    """
     config = config or EvidenceConfig()
     query = retrieval.encoded or encoder.encode_query(retrieval.query)
     weights = store.weights(query)
@@ -151,7 +161,7 @@ def gather(
                 start=start,
                 end=end,
                 text=text,
-                score=score - (config.aside if aside or _ADVICE.search(label) else 0.0),
+                score=score - (config.aside if aside or is_advice(label) else 0.0),
                 indent=_indent(hit.chunk, start),
                 item=item,
                 leads=leads,
@@ -160,9 +170,34 @@ def gather(
                 aside=aside,
                 encoded=rows[n],
                 owner=owners[n],
+                replies=next((k for k, c in enumerate(asking, 1) if in_section(hit.chunk, c, start)), 0),
             )
         )
     return evidence
+
+
+def asking_sections(query: Encoded, hits: Sequence[Hit], encoder: Encoder, store: TokenStore) -> list[Chunk]:
+    """The first passage of every section whose heading asks what the query asks, in other words or the same: each
+    covers the other. Those that do so best come first.
+    """
+    headings = {hit.chunk.headings[-1]: hit.chunk for hit in reversed(hits) if hit.chunk.headings}
+    names = [name for name in headings if name.rstrip().endswith("?")]
+    told = dict(encoder.encode_passages([squeeze(name) for name in names], 64))
+    weights = store.weights(query)
+    found: list[tuple[float, Chunk]] = []
+    for n, name in enumerate(names):
+        there, words = coverage(query, [told[n]], weights)
+        back, _words = coverage(told[n], [query], store.weights(told[n]))
+        if there >= _ASKS and back >= _ASKS_BACK and words[weights >= weights.mean()].min() >= _ASKS_EACH:
+            found.append((there + back, headings[name]))
+    return [chunk for _score, chunk in sorted(found, key=lambda row: -row[0])]
+
+
+def in_section(chunk: Chunk, other: Chunk, start: int | None = None) -> bool:
+    """Whether a chunk, or what begins at `start` in it, stands below the other's innermost heading."""
+    depth = len(other.headings)
+    same = depth > 0 and chunk.article_id == other.article_id and chunk.headings[:depth] == other.headings
+    return same and (start is None or chunk.section_at(start).startswith(other.section))
 
 
 def favoured(evidence: Sequence[Evidence], names: Sequence[str], numbers: Sequence[str] = ()) -> list[Evidence]:
@@ -252,6 +287,11 @@ def unmarked(text: str) -> str:
 def is_title_line(line: str) -> bool:
     """A short line without an end: the heading of what follows."""
     return len(line.split()) <= _TITLE and unmarked(line)[-1:] not in ".!?,;"
+
+
+def is_advice(label: str) -> bool:
+    """Whether a label says that how to answer a question is told below it."""
+    return bool(_ADVICE.search(label))
 
 
 def _owners(spans: Sequence[tuple[Hit, int, int, str]], texts: Sequence[str]) -> list[int]:

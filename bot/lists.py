@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from bot.asked import asked
-from bot.evidence import Evidence
+from bot.evidence import Evidence, in_section
 from bot.layout import in_one_section, is_step, is_title, number_of
 from index.lexical import stems
 from index.retrieve import Hit
@@ -117,10 +117,13 @@ def term_asked(question: str) -> list[str]:
     return told if len(told) <= 4 else []
 
 
-def rest_of_section(question: str, hits: Sequence[Hit], chunks: Iterable[Chunk]) -> list[Hit]:
+def rest_of_section(
+    question: str, hits: Sequence[Hit], chunks: Iterable[Chunk], asking: Sequence[Chunk] = ()
+) -> list[Hit]:
     """What a list may need beyond the hits: the other passages under the best hit's heading, or, for a question
     about questions, the headings of the section that fits best; for one that asks what something is, the passages under
-    a heading of that name. `chunks` are those of the hits' articles, in order.
+    a heading of that name; else those under the headings that ask the same, each of which `asking` has one of. `chunks`
+    are those of the hits' articles, in order.
     """
     if not hits:
         return []
@@ -149,6 +152,9 @@ def rest_of_section(question: str, hits: Sequence[Hit], chunks: Iterable[Chunk])
     elif term := set(term_asked(question)):
         named = [c for c in chunks if c.headings and set(stems(c.headings[-1])) == term]
         found = [c for c in named if c.chunk_id not in have][:_MOST_SIBLINGS]
+    elif asking:
+        same = [c for c in chunks if any(in_section(c, other) for other in asking)]
+        found = [c for c in same if c.chunk_id not in have][: _MOST_SIBLINGS * len(asking)]
     else:
         return []
     return [replace(hits[0], rank=len(hits) + n, chunk=c, row=-1) for n, c in enumerate(found, 1)]
@@ -263,13 +269,19 @@ def best_list(question: str, evidence: Sequence[Evidence]) -> Listing | None:
     return max(found, key=lambda f: (f.score, -f.items[0].place), default=None)
 
 
+def asks_difference(question: str) -> bool:
+    """Whether the question asks how things differ."""
+    versus = re.search(r"\bvs\b|\bversus\b", question, re.IGNORECASE)
+    return bool(_DIFFERENT & set(stems(question)) or versus)
+
+
 def differences(question: str, evidence: Sequence[Evidence]) -> Listing | None:
     """For a question about differences, the list that a label calls so ("Key differences from data scientists:") below
     headings that, with it, name nearly all that the question does; else none.
     """
-    wanted = set(stems(question))
-    if not _DIFFERENT & wanted and not re.search(r"\bvs\b|\bversus\b", question, re.IGNORECASE):
+    if not asks_difference(question):
         return None
+    wanted = set(stems(question))
     for label, items in _listings(evidence):
         own = set(stems(label.text)) if label else set()
         above = own | set(stems(" ".join(items[0].chunk.headings)))
@@ -277,6 +289,21 @@ def differences(question: str, evidence: Sequence[Evidence]) -> Listing | None:
         if own & _DIFFERENT and names <= wanted and len(wanted & above) >= _NEARLY * len(wanted - _DIFFERENT):
             return Listing(label, items, 1.0)
     return None
+
+
+def nearest_list(evidence: Sequence[Evidence], question: str) -> Listing | None:
+    """The list of three items at least, no table, that comes nearest to the question, or none; one of questions only
+    for a question about them.
+    """
+    asking = "question" in stems(question)
+    found = [
+        Listing(label, items, max(_mean(items), label.score if label else 0.0))
+        for label, items in _listings(evidence)
+        if len(items) >= _LEAST
+        and not items[0].row
+        and (asking or label is None or "question" not in stems(label.text))
+    ]
+    return max(found, key=lambda f: f.score, default=None)
 
 
 def _listings(evidence: Sequence[Evidence]) -> list[tuple[Evidence | None, tuple[Evidence, ...]]]:

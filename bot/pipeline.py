@@ -19,13 +19,14 @@ from bot.asked import identifiers
 from bot.compare import Part, compared, compares, titles_by_name
 from bot.disagreement import disagreement, each_its_own
 from bot.engine import Draft, Engine, ExtractiveEngine
-from bot.evidence import Evidence, EvidenceConfig, about_named, favoured, gather, placed_anew
+from bot.evidence import Evidence, EvidenceConfig, about_named, asking_sections, favoured, gather, placed_anew
 from bot.lists import rest_of_section
 from bot.log import log_answer
 from bot.nearness import NEAR, Nearness, QueryWords
 from bot.values import Answer
 from bot.verify import Verifier
 from bot.writer import TIMINGS, Said, Writer, elapsed_ms, plain, related_citations
+from index.encode import Encoded
 from index.follow_up import Reading, Turn, leans, points_back, read
 from index.query import (
     BRIEF,
@@ -41,6 +42,7 @@ from index.remember import DEFAULT_BYTES, RememberingEncoder
 from index.retrieve import Hit, Retrieval, Retriever
 from index.turns import Wish, wish
 from ingest.errors import BackendError
+from ingest.values import Chunk
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,9 +169,15 @@ class Pipeline:
         ranks = count(1)
         return [(part, tuple(replace(hit, rank=next(ranks)) for hit in hits)) for part, hits in found]
 
-    def _rest(self, question: str, hits: Sequence[Hit]) -> list[Hit]:
+    def _query(self, found: Retrieval) -> Encoded:
+        return found.encoded or self.retriever.encoder.encode_query(found.query)
+
+    def _asking_sections(self, found: Retrieval) -> list[Chunk]:
+        return asking_sections(self._query(found), found.hits, self._encoder, self.retriever.index.tokens)
+
+    def _rest(self, question: str, hits: Sequence[Hit], same: Sequence[Chunk] = ()) -> list[Hit]:
         articles = {hit.chunk.article_id for hit in hits}
-        return rest_of_section(question, hits, self.retriever.index.store.chunks_of(articles))
+        return rest_of_section(question, hits, self.retriever.index.store.chunks_of(articles), same)
 
     def ask(
         self,
@@ -254,10 +262,13 @@ class Pipeline:
         writer: Callable[[dict[str, float], float], Writer],
     ) -> list[tuple[str, list[Event]]]:
         """Each of several questions in one, as those before it tell to read it, with the events of its answer, all
-        within the word budget; nothing where one thing is asked, or a comparison.
+        within the word budget; nothing where one thing is asked, or a comparison, or what a heading asks in one, too.
         """
         parts = several(question)
         if not parts or compared(question, self._titles_by_name):
+            return []
+        found, _near = self._search(question, (), articles)
+        if self._asking_sections(found):
             return []
         engine = ExtractiveEngine(engine.max_words // len(parts), engine.max_list_words // len(parts))
         told: list[tuple[str, list[Event]]] = []
@@ -287,7 +298,7 @@ class Pipeline:
         timings = {"retrieve": elapsed_ms(started), "first_token": elapsed_ms(started), "total": 0.0}
         yield Found(hits, retrieval.timings_ms)
         answer = writer(timings, started)
-        query = retrieval.encoded or self.retriever.encoder.encode_query(retrieval.query)
+        query = self._query(retrieval)
         shifted = bool(history) and leans(asking) and not points_back(asking)
         alone = self.retriever.search(asking) if shifted else None
         far = near < self.config.min_near or (alone is not None and self._is_elsewhere(alone))
@@ -299,8 +310,9 @@ class Pipeline:
             yield answer.refuse("nothing_retrieved", prompts.NOTHING_RETRIEVED)
             return
         rest = [hit for part, found in compared_hits for hit in self._rest(part.question, found)]
-        passages = [*hits, *(rest if parts else self._rest(asking, hits))]
-        found = gather(retrieval, passages, self._encoder, self.retriever.index.tokens, self.config.evidence)
+        same = [] if parts else self._asking_sections(retrieval)
+        passages = [*hits, *(rest if parts else self._rest(asking, hits, same))]
+        found = gather(retrieval, passages, self._encoder, self.retriever.index.tokens, self.config.evidence, same)
         known = self._answerability.known(asking)
         evidence = found if compares(asking) else about_named(found, known, self._titles_by_name)
         evidence = favoured(evidence, named, identifiers(asking))

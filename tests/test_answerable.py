@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from eval.data import DEFAULT_QUESTIONS, Question, read_questions
 from index.build import build_index
 from index.encode import SentenceEncoder
 from index.follow_up import leans
+from index.lexical import stems
 from index.retrieve import Retriever
 from index.store import open_index
 from ingest.tables import table_rows
@@ -971,3 +973,60 @@ def test_how_to_answer_is_no_part_of_the_question(pipeline: Pipeline) -> None:
     assert len(one.sentences) == 1 and "dropout" in one.answer.lower()
     few = pipeline.ask("What is dropout, in a nutshell?", ExtractiveEngine())
     assert len(few.sentences) == 2 and few.question == "What is dropout, in a nutshell?"
+
+
+KETTLE = """# Kettles
+
+## How do I descale a kettle?
+
+Why people ask: hard water leaves lime in every kettle.
+
+Lime slows a kettle down. Here is how to get rid of it:
+
+1. Fill it half with vinegar and half with water.
+2. Let it boil once and stand for an hour.
+3. Rinse it twice with fresh water.
+
+## How do I clean the outside of a kettle?
+
+Wipe it with a damp cloth when it is cold.
+
+## Where kettles are made
+
+Kettles are made in Solingen. A kettle that has lime in it is descaled there for free.
+"""
+
+
+def test_a_section_that_asks_the_same_is_told_whole(
+    pipeline: Pipeline, tmp_path: Path, encoder: SentenceEncoder
+) -> None:
+    kettles = over(tmp_path, encoder, kettles=KETTLE)
+    answer = kettles.ask("how can I descale my kettle?", ExtractiveEngine())
+    assert [s.text for s in answer.sentences][-3:] == [
+        "Fill it half with vinegar and half with water.",
+        "Let it boil once and stand for an hour.",
+        "Rinse it twice with fresh water.",
+    ]
+    assert not any(word in answer.answer for word in ("ask", "damp", "Solingen"))
+    answer = pipeline.ask("how do you handle imbalanced data", ExtractiveEngine())
+    assert {c.section for c in answer.citations} == {answer.citations[0].section}
+    assert all(word in answer.answer for word in ("Oversampling", "higher weights", "Boosting", "F1-score"))
+    answer = pipeline.ask("What is overfitting, and how can you prevent it?", ExtractiveEngine())
+    assert all("What is overfitting, and how can you prevent it?" in c.section for c in answer.citations)
+    assert all(word in answer.answer for word in ("noise", "penalty term", "k-fold", "starts to degrade"))
+    answer = pipeline.ask("How are transformers different from RNNs?", ExtractiveEngine())
+    assert "Transformers" in answer.sentences[0].text and "CNN" not in answer.answer  # asked of CNNs by a heading
+
+
+def test_questions_in_a_headings_own_words_are_answered_from_below_such_headings(pipeline: Pipeline) -> None:
+    headings = {c.headings[-1] for c in pipeline.retriever.index.chunks if c.headings and c.headings[-1][-1] == "?"}
+    below = []
+    for heading in sorted(headings)[::6]:
+        words = set(stems(heading))
+        answer = pipeline.ask(re.sub(r"^(?:Question |Q)?\d+[.:] ", "", heading), ExtractiveEngine())
+        assert not answer.refused, heading
+        assert not any(s.text.rstrip(": ") in ("Answer", "Detailed Answer") for s in answer.sentences)
+        own = [len(words & set(stems(c.section))) >= 0.6 * len(words) for c in answer.citations]
+        below.append(sum(own) / len(own))
+    assert len(below) > 20
+    assert sum(below) / len(below) >= 0.8
