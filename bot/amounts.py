@@ -171,7 +171,9 @@ def _read(tokens: list[_Token], at: int) -> tuple[float, int, str] | None:
             return None
         (value, stop), suffix = small, ""
     value *= _range_scale(tokens, stop)
-    while stop < len(tokens) and tokens[stop].text in _SCALES and _joins(tokens[stop]) and value < _LARGEST:
+    while stop < len(tokens) and tokens[stop].text in _SCALES and value < _LARGEST:
+        if stop > at and not _joins(tokens[stop]):  # a scale alone may stand after anything: 'a "billion-dollar" error'
+            break
         value *= _SCALES[tokens[stop].text]
         stop += 1
         more = stop + (stop < len(tokens) and tokens[stop].text == "and")

@@ -11,7 +11,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from bot.amounts import find_amounts
 from bot.claims import ClaimReport, ClaimVerifier
 from bot.engine import Draft
 from bot.evidence import Evidence, gather
@@ -284,6 +287,25 @@ def test_a_number_is_known_however_it_is_written(claim: str, source: str) -> Non
 def test_another_number_is_not_known(claim: str, source: str) -> None:
     known = {key for w in split_words(f"it was {source} then") for key in w.known}
     assert not [w for w in split_words(f"it was {claim} then") if w.sought & known]
+
+
+_PIECES = ("two", "half", "a", "hundred", "thousand", "million", "dozen", "1,965", "3.5", "12:30", "4th", "per", "cent")
+_GAPS = (" ", "-", ' "', " (", ", ", " of ", "/", " to ", ".")
+
+
+@given(st.lists(st.tuples(st.sampled_from(_GAPS), st.sampled_from(_PIECES)), max_size=8))
+def test_numbers_stand_apart_and_in_order_whatever_is_around_them(pieces: list[tuple[str, str]]) -> None:
+    text = "".join(gap + piece for gap, piece in pieces)
+    found = find_amounts(text)
+    edges = [edge for amount in found for edge in (amount.start, amount.end)]
+    assert edges == sorted(edges) and all(a.start < a.end for a in found)
+    assert all(text[a.start : a.end].strip(" -") == text[a.start : a.end] for a in found)
+
+
+def test_a_scale_in_quotes_is_a_number_of_its_own(verifier: ClaimVerifier) -> None:
+    sources = ['He later spoke of null references as a "billion-dollar mistake".']
+    assert check(verifier, 'He called null references a "billion-dollar mistake".', sources).supported
+    assert [a.plain for a in find_amounts("two (million) or (half) a hundred")] == ["2", "1000000", "100"]
 
 
 def test_pairs_are_made_of_what_they_say() -> None:
