@@ -28,10 +28,11 @@ from ingest.text import fold, sentence_spans, squeeze
 
 WEIGHTS = Path(__file__).with_name("verify_weights.json")
 SUPPORTED = 0.5  # a text at or above this score counts as supported
-SEVERAL = 1.0  # log odds by which a text of several sentences must fail more clearly than a single one
+SEVERAL = 1.2  # log odds by which a text of several sentences must fail more clearly than a single one
 MAX_TOKENS = 256
 READ_FEATURES = (*FEATURES, "misread")  # with the figure that the reader adds
 _LONGEST = 90  # words of one piece of text
+_UNREAD = -2.0  # what a sentence counts that the reader was not given, about as one that is borne out
 _DOUBTFUL = 0.5  # a word at or above this doubt is named as unsupported
 
 
@@ -150,8 +151,8 @@ def examine(texts: Sequence[str], grounds: Grounds, encoder: Encoder) -> tuple[l
 def misread(
     sentences: Sequence[Sentence], compared: Sequence[Comparison], grounds: Grounds, encoder: Encoder
 ) -> np.ndarray | None:
-    """(sentences,) how little the reader sees each borne out by its evidence, 0 when it is sure: minus the log of the
-    probability; None without a reader.
+    """(sentences,) the reader's log odds that each is not borne out by its evidence, `_UNREAD` where it has none; None
+    without a reader.
     """
     from bot.reader import load_reader  # which imports torch
 
@@ -163,8 +164,8 @@ def misread(
         (squeeze(sentences[n].text), " ".join(squeeze(grounds.sentences[e].text) for e in sorted(compared[n].evidence)))
         for n in read
     ]
-    doubt = np.zeros(len(sentences))
-    doubt[read] = np.logaddexp(0.0, -reader.supports(pairs))
+    doubt = np.full(len(sentences), _UNREAD)
+    doubt[read] = -reader.supports(pairs)
     return doubt
 
 

@@ -23,7 +23,7 @@ import numpy as np
 from bot.claims import ClaimVerifier
 from bot.grounding import FEATURES
 from bot.verify import READ_FEATURES, WEIGHTS, claim_spans, combined_score, examine, log_odds, misread
-from eval.fit_reader import beginnings, document_claims
+from eval.fit_reader import beginnings, document_claims, touches
 from eval.pairs import Claim
 from eval.squad import answer_claims, read_paragraphs, sentence_claims
 from eval.verify import auroc, load_pairs
@@ -42,10 +42,9 @@ _SHARES = {
 }  # fmt: skip
 CHAT = Path(__file__).with_name("chat_answers.jsonl")
 _RIDGE = 1e-3
-# Log odds at which a sentence fails: of the true sentences of chatbots fitted on .19 do, of the false ones .56;
-# of the pairs fitted on .91 are judged rightly, somewhat more at lower odds, at which more of the true sentences fail.
-_THRESHOLD = 0.3
-_TOUCHED = 8  # characters of a wrong part that a sentence has at least
+# Log odds at which a sentence fails: of the true sentences of chatbots fitted on .20 do, of the false ones .62;
+# of the pairs fitted on .91 are judged rightly, fewer at higher odds, at which less of all fails.
+_THRESHOLD = 0.0
 _BAD_SHARE = 0.22  # of answers, to report F1 at a share that is common among people's judgements of models
 
 
@@ -90,8 +89,7 @@ def chat_claims(path: Path = CHAT) -> Iterator[Claim]:
         row = json.loads(line)
         wrong = [(row["claim"].index(part), len(part)) for part in row["wrong"]]
         for start, end in claim_spans(row["claim"]):
-            met = [min(end, at + length) - max(start, at) for at, length in wrong]
-            true = not any(m >= min(_TOUCHED, length) for m, (_, length) in zip(met, wrong, strict=True))
+            true = not any(touches(start, end, at, at + length) for at, length in wrong)
             kind = "chat true" if true else "chat false"
             yield Claim(kind, row["id"], row["claim"][start:end], tuple(row["context"]), true)
 
