@@ -50,10 +50,7 @@ _ANNOUNCEMENT = re.compile(  # says only what the text is going to say
 _HEADING, _PLAIN, _PROSE = -2, -1, 1_000_000  # depths beside those of list items, which are columns
 _TITLE = 6  # words of a title at most
 _FAVOUR = 0.04  # added to the score of evidence about whom the question names
-_ASKS, _ASKS_BACK = (
-    0.65,
-    0.55,
-)  # coverage of a question by a heading that asks the same, and of the heading by the question
+_ASKS, _ASKS_BACK = 0.65, 0.55  # coverage of a question by a heading that asks the same, and of it by the question
 _ASKS_EACH = 0.46  # the least cosine of a telling word of the question there
 _HEADED = 0.2  # the same below a heading with the number by which the question names something
 CELL_GAP = "\u2003"
@@ -122,7 +119,7 @@ def gather(
     config: EvidenceConfig | None = None,
     asking: Sequence[Chunk] = (),
 ) -> list[Evidence]:
-    """All evidence of the hits, in reading order within each hit, hits in rank order. `asking`: a passage of every
+    """All evidence of the hits, in reading order within each hit, hits in rank order. `asking`: a passage of each
     section whose heading asks the same, best first.
     """
     config = config or EvidenceConfig()
@@ -177,8 +174,8 @@ def gather(
 
 
 def asking_sections(query: Encoded, hits: Sequence[Hit], encoder: Encoder, store: TokenStore) -> list[Chunk]:
-    """The first passage of every section whose heading asks what the query asks, in other words or the same: each
-    covers the other. Those that do so best come first.
+    """The best-ranked passage below every heading that asks what the query asks, in other words or the same: each
+    covers the other. Those that do so best come first; of headings that are alike in several articles only one counts.
     """
     headings = {hit.chunk.headings[-1]: hit.chunk for hit in reversed(hits) if hit.chunk.headings}
     names = [name for name in headings if name.rstrip().endswith("?")]
