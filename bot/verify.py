@@ -1,8 +1,8 @@
 """Does the evidence say so? A verdict on a text, from the encoder's own word vectors and from what the words are.
 
 Every sentence is compared with the sources (`bot.grounding`) and read beside the best of their sentences
-(`bot.reader`); a weighted sum of the figures is the log odds that it is not supported, and the odds of a text's
-sentences add up: a long answer has more chances to be wrong. The weights come from `python -m eval.fit_verify`.
+(`bot.reader`); each figure adds to the log odds that it is not supported what its curve says, and the odds of a text's
+sentences add up: a long answer has more chances to be wrong. The curves come from `python -m eval.fit_verify`.
 Nothing is generated, and no model beyond the encoder and the reader is needed; without the reader words decide alone.
 """
 
@@ -173,10 +173,13 @@ def log_odds(values: np.ndarray, doubt: np.ndarray | None) -> list[float]:
     """Log odds that sentences are not supported, with their `values` (sentences, FEATURES) and the reader's `doubt`
     (sentences,); 0 is the threshold.
     """
-    intercept, weights = _model(doubt is not None)
+    intercept, curves = _model(doubt is not None)
     figures = values.reshape(-1, len(FEATURES))
     whole = figures if doubt is None else np.c_[figures, doubt]
-    return [float(odds) for odds in whole @ weights + intercept]
+    odds = np.full(len(whole), intercept)
+    for column, curve in zip(whole.T, curves, strict=True):
+        odds += np.interp(column, *curve)
+    return [float(o) for o in odds]
 
 
 def combined_score(odds: Sequence[float]) -> float:
@@ -189,10 +192,11 @@ def combined_score(odds: Sequence[float]) -> float:
 
 
 @lru_cache(maxsize=2)
-def _model(read: bool) -> tuple[float, np.ndarray]:
+def _model(read: bool) -> tuple[float, list[tuple[list[float], list[float]]]]:
+    """The intercept and, for each figure, the points of its curve: where, and what it adds there."""
     record = json.loads(WEIGHTS.read_text(encoding="utf-8"))["read" if read else "words"]
     names = READ_FEATURES if read else FEATURES
-    return float(record["intercept"]), np.array([record["weights"][name] for name in names])
+    return float(record["intercept"]), [(record["curves"][n]["at"], record["curves"][n]["adds"]) for n in names]
 
 
 def _doubtful(sentence: Sentence, compared: Comparison) -> list[tuple[int, int]]:

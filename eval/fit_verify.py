@@ -1,4 +1,5 @@
-"""Fit the judge's weights: a logistic regression whose every weight is a reason for doubt, so none is negative.
+"""Fit the judge: a logistic regression on curves of its figures (a generalized additive model: Hastie and Tibshirani,
+Statistical Science, 1986). Every figure is a reason for doubt, so no curve falls; each consists of straight pieces.
 
     python -m eval.fit_verify dev-v2.0.json [--out FILE.json]
 
@@ -42,6 +43,7 @@ _SHARES = {
 }  # fmt: skip
 CHAT = Path(__file__).with_name("chat_answers.jsonl")
 _RIDGE = 1e-3
+_PIECES = 5  # of a curve, between like shares of the values that occur
 # Log odds at which a sentence fails: of the true sentences of chatbots fitted on .20 do, of the false ones .62;
 # of the pairs fitted on .91 are judged rightly, fewer at higher odds, at which less of all fails.
 _THRESHOLD = 0.0
@@ -70,10 +72,13 @@ def main() -> int:
     kinds += [c.kind for c in (*documents, *chat)]
     record = {}
     for name, columns in (("words", FEATURES), ("read", READ_FEATURES)):
-        weights = _fit(every, kinds, [rows[:, : len(columns)] for rows in figures], fit_groups)
+        intercept, curves = _fit(every, kinds, [rows[:, : len(columns)] for rows in figures], fit_groups)
         record[name] = {
-            "intercept": round(float(weights[0]) - _THRESHOLD, 3),
-            "weights": {name: round(float(w), 3) for name, w in zip(columns, weights[1:], strict=True)},
+            "intercept": round(intercept - _THRESHOLD, 3),
+            "curves": {
+                column: {"at": np.round(at, 4).tolist(), "adds": np.round(adds, 3).tolist()}
+                for column, (at, adds) in zip(columns, curves, strict=True)
+            },
         }
     WEIGHTS.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     report = {"model": record, "held_out": _report(every, kinds, figures, fit_groups)}
@@ -116,18 +121,28 @@ def _figures(claims: Sequence[Claim], encoder: Encoder) -> list[np.ndarray]:
     return rows
 
 
-def _fit(claims: Sequence[Claim], kinds: Sequence[str], figures: list[np.ndarray], groups: set[str]) -> np.ndarray:
-    """Intercept and weights, by accelerated projected gradient on the weighted, ridged log loss."""
+Curve = tuple[np.ndarray, np.ndarray]  # where its pieces meet, and its heights there
+
+
+def _fit(
+    claims: Sequence[Claim], kinds: Sequence[str], figures: list[np.ndarray], groups: set[str]
+) -> tuple[float, list[Curve]]:
+    """Intercept and a rising curve for each figure, by accelerated projected gradient on the weighted, ridged log
+    loss. What is fitted are the heights that the pieces rise by.
+    """
     x, y, kind = [], [], []
     for c, k, rows in zip(claims, kinds, figures, strict=True):
         if c.group in groups and k in _SHARES and (c.supported or len(rows) == 1):
             x += list(rows)
             y += [float(not c.supported)] * len(rows)
             kind += [k] * len(rows)
-    data, target = np.array(x), np.array(y)
+    target = np.array(y)
     counts = {k: kind.count(k) for k in set(kind)}
     share = np.array([_SHARES[k] / counts[k] for k in kind])
     share /= share.sum()
+    corners = [np.unique(np.quantile(np.unique(column), np.linspace(0, 1, _PIECES + 1))) for column in np.array(x).T]
+    risen = [_risen(column, at) for column, at in zip(np.array(x).T, corners, strict=True)]
+    data = np.concatenate(risen, axis=1)
     scale = data.std(axis=0) + 1e-9
     data = np.c_[np.ones(len(data)), data / scale]
     step = 1.0 / (0.25 * np.linalg.eigvalsh((data * share[:, None]).T @ data)[-1] + 2 * _RIDGE)
@@ -139,8 +154,13 @@ def _fit(claims: Sequence[Claim], kinds: Sequence[str], figures: list[np.ndarray
         new[1:] = new[1:].clip(0.0)
         ahead = new + n / (n + 3) * (new - weights)
         weights = new
-    unscaled: np.ndarray = weights / np.r_[1.0, scale]
-    return unscaled
+    rises = np.split(weights[1:] / scale, np.cumsum([r.shape[1] for r in risen])[:-1])
+    return float(weights[0]), [(at, np.r_[0.0, np.cumsum(rise)]) for at, rise in zip(corners, rises, strict=True)]
+
+
+def _risen(column: np.ndarray, corners: np.ndarray) -> np.ndarray:
+    """(len(column), len(corners) - 1): the part of each piece of the curve that a figure has behind it, in 0..1."""
+    return ((column[:, None] - corners[:-1]) / np.diff(corners)).clip(0.0, 1.0)
 
 
 def weighted_f1(flagged: Sequence[bool], bad: Sequence[bool], share: float = _BAD_SHARE) -> float:
