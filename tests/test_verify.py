@@ -20,7 +20,7 @@ from bot.engine import Draft
 from bot.evidence import Evidence, gather
 from bot.pipeline import Pipeline
 from bot.reader import READER, load_reader
-from bot.verify import Verifier, examine, log_odds, misread
+from bot.verify import READ_FEATURES, Verifier, examine, log_odds, misread
 from bot.words import rarity, split_words
 from eval.fit_reader import document_claims
 from eval.pairs import Claim, corpus_pairs, flip_negation, mix_companies, reword, swap_terms
@@ -210,6 +210,17 @@ def test_with_another_encoder_words_alone_decide(encoder: SentenceEncoder, verif
     assert check(words, "The sauna was added in 2011.", [POOL]).supported
     assert not check(words, "The sauna was added in 2014 by the Duke of Parma.", [POOL]).supported
     assert words.check(CLAIMS[0], [POOL]).score != verifier.check(CLAIMS[0], [POOL]).score
+
+
+@given(
+    st.lists(st.floats(0, 5), min_size=len(READ_FEATURES), max_size=len(READ_FEATURES)),
+    st.lists(st.floats(0, 5), min_size=len(READ_FEATURES), max_size=len(READ_FEATURES)),
+)
+def test_more_of_a_reason_for_doubt_never_helps(some: list[float], more: list[float]) -> None:
+    less, full = np.array(some), np.array(some) + np.array(more)
+    for doubts in ((None, None), (less[-1:] - 5, full[-1:] - 5)):  # by words alone; with the reader's log odds
+        (low,), (high,) = (log_odds(f[:-1], doubt) for f, doubt in zip((less, full), doubts, strict=True))
+        assert low <= high + 1e-9
 
 
 # --- the command -----------------------------------------------------------------------------------------
