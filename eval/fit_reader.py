@@ -7,8 +7,8 @@ questions that it answers or nearly answers; SQuAD 2.0's questions, and its answ
 these (claims and questions beside other documents, numbers changed, negations flipped), without which nothing is
 learned from the twins. Then, beside a part of all that, the sentences of answers of chatbots with their faulty parts
 marked (`eval/reading/answers`). One in twenty documents and questions is left out and reported on. All layers but the
-first are trained, in bfloat16. `RUNS` times that, in other orders: the mean of the runs' weights reads better than each
-(Wortsman et al., Model soups, ICML 2022). What changed is stored with rank `RANK`. A run took about an hour on two
+first are trained, in bfloat16. `RUNS` times that, in other orders; the mean of the runs' weights is kept (Wortsman et
+al., Model soups, ICML 2022), what changed stored with rank `RANK`. A run's two parts took about half an hour each on two
 cores. With `--keep` the weights after each part stay in a folder, and a call that was stopped goes on from there.
 """
 
@@ -271,13 +271,7 @@ class TrainableReader(torch.nn.Module):
         return kept / whole
 
 
-def train(
-    model: TrainableReader,
-    examples: Sequence[Example],
-    seed: int,
-    epochs: float,
-    rate: float,
-) -> None:
+def train(model: TrainableReader, examples: Sequence[Example], seed: int, epochs: float, rate: float) -> None:
     """Minimise the log loss, and for twins that of which is the true one."""
     torch.manual_seed(seed)
     rng = random.Random(seed)

@@ -41,6 +41,7 @@ _SHARES = {
     "pair neighbour": 0.5, "pair number": 0.4, "pair company": 0.8, "pair answer elsewhere": 0.4,
     "document true": 0.2, "document twin": 0.2, "chat true": 8.0, "chat false": 8.0,
 }  # fmt: skip
+Curve = tuple[np.ndarray, np.ndarray]  # where its pieces meet, and its heights there
 CHAT = Path(__file__).with_name("chat_answers.jsonl")
 _RIDGE = 1e-3
 _PIECES = 5  # of a curve, between like shares of the values that occur
@@ -121,9 +122,6 @@ def _figures(claims: Sequence[Claim], encoder: Encoder) -> list[np.ndarray]:
     return rows
 
 
-Curve = tuple[np.ndarray, np.ndarray]  # where its pieces meet, and its heights there
-
-
 def _fit(
     claims: Sequence[Claim], kinds: Sequence[str], figures: list[np.ndarray], groups: set[str]
 ) -> tuple[float, list[Curve]]:
@@ -140,8 +138,9 @@ def _fit(
     counts = {k: kind.count(k) for k in set(kind)}
     share = np.array([_SHARES[k] / counts[k] for k in kind])
     share /= share.sum()
-    corners = [np.unique(np.quantile(np.unique(column), np.linspace(0, 1, _PIECES + 1))) for column in np.array(x).T]
-    risen = [_risen(column, at) for column, at in zip(np.array(x).T, corners, strict=True)]
+    columns = np.array(x).T
+    corners = [np.unique(np.quantile(np.unique(column), np.linspace(0, 1, _PIECES + 1))) for column in columns]
+    risen = [_risen(column, at) for column, at in zip(columns, corners, strict=True)]
     data = np.concatenate(risen, axis=1)
     scale = data.std(axis=0) + 1e-9
     data = np.c_[np.ones(len(data)), data / scale]
