@@ -8,8 +8,8 @@ these (claims and questions beside other documents, numbers changed, negations f
 learned from the twins. Then, beside a part of all that, the sentences of answers of chatbots with their faulty parts
 marked (`eval/reading/answers`). One in twenty documents and questions is left out and reported on. All layers but the
 first are trained, in bfloat16. `RUNS` times that, in other orders; the mean of the runs' weights is kept (Wortsman et
-al., Model soups, ICML 2022), what changed stored with rank `RANK`. A run's two parts took about half an hour each on two
-cores. With `--keep` the weights after each part stay in a folder, and a call that was stopped goes on from there.
+al., Model soups, ICML 2022), what changed stored with rank `RANK`. A run's two parts took about half an hour each on
+two cores. With `--keep` the weights after each part stay in a folder, and a call that was stopped goes on from there.
 """
 
 from __future__ import annotations
