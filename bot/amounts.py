@@ -163,8 +163,8 @@ def _read(tokens: list[_Token], at: int) -> tuple[float, int, str] | None:
         return float(token.text.split(":")[0]), at + 1, ""
     if figure := _FIGURE.fullmatch(token.text):
         value, stop, suffix = float(figure[1].replace(",", "")), at + 1, figure[2]
-        if suffix and suffix not in _UNITS and suffix not in _SUFFIXES and suffix not in _ENDINGS:
-            return None
+        if len(suffix) == 1 and suffix not in _UNITS and suffix not in _SUFFIXES and suffix not in _ENDINGS:
+            return None  # "3d"
     else:
         small = _small(tokens, at)
         if small is None:
@@ -233,7 +233,9 @@ def _amount(tokens: list[_Token], at: int, stop: int, value: float, suffix: str)
     if unit in ("year", "years"):
         sought.add(f"years {figures}")
     if suffix == "s" and value % 10 == 0:
-        sought |= {f"decade {value:g}"} | ({f"century {value // 100 + 1:g}"} if value % 100 == 0 else set())
+        decades = {f"decade {value + century:g}" for century in ((0,) if value > 90 else (1900, 2000))}
+        known |= decades
+        sought |= decades | ({f"century {value // 100 + 1:g}"} if value % 100 == 0 else set())
     elif re.fullmatch(_YEAR, figures):
         known |= {f"decade {value // 10 * 10:g}", f"century {value // 100 + 1:g}"}
     if _CENTURY & {*after[:1]}:

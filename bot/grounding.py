@@ -14,7 +14,7 @@ from difflib import SequenceMatcher
 import numpy as np
 
 from bot.amounts import year_spans
-from bot.words import Sentence, Word, opposites, rarity
+from bot.words import Sentence, Word, claimed, opposites
 
 FEATURES = (
     "gap_context",  # 1 - best cosine of a content word with any word of the sources, damped mean
@@ -34,6 +34,9 @@ _DAMPING = 5.0  # a mean over few or common words says little: "It depends." hol
 _MATCH = 0.68  # cosine from which two words stand for each other
 _NAME_MATCH = 0.9  # the same for names, whose vectors are alike: France is not Spain
 _STRANGE = 0.35  # cosine below which a word has nothing to lean on
+_TERM = 0.65  # rarity from which a word can be a term
+_LEFT_OUT = 2  # words that count of a stretch of the source which a claim leaves out
+_ALIKE = 0.55  # cosine from which a word in another's place says the same
 
 
 class Grounds:
@@ -80,13 +83,20 @@ def compare(claim: Sentence, grounds: Grounds, max_evidence: int = 3) -> Compari
     if not content or not citable:
         return Comparison(np.full(len(FEATURES), float(bool(content))), (), content, np.ones(len(content)))
     words = [_named(claim.words[n], grounds.names) for n in content]
-    rare = np.array([_RARITY.get(w.kind) or rarity(w.stem) for w in words])
+    rare = np.array([_RARITY.get(w.kind) or claimed(w.stem) for w in words])
     weights = rare / rare.sum()
     cosines = np.clip(claim.vectors[list(content)] @ grounds.vectors.T, 0.0, 1.0)
     same = np.zeros(cosines.shape, dtype=bool)
     for i, word in enumerate(words):
         for key in (*_keys(word.stem), *word.sought):
             same[i, grounds.places.get(key, ())] = True
+    rows = {place: i for i, place in enumerate(content)}
+    for n, letters in _initials(claim.words):
+        short = [p for p in grounds.places.get(letters, ()) if grounds.words[p].stem == letters]
+        if any(grounds.words[p].kind == "name" for p in short):
+            for place in range(n, n + len(letters)):
+                if place in rows:
+                    same[rows[place], short] = True
     best = np.maximum.reduceat(cosines, starts, axis=1)  # (words, sentences)
     held = np.maximum.reduceat(same, starts, axis=1)
     evidence = _choose(np.maximum(best, 0.9 * held)[:, :citable], weights, max_evidence)
@@ -125,7 +135,9 @@ def _named(word: Word, names: set[str]) -> Word:
 
 
 def _initials(words: Sequence[Word]) -> Iterator[tuple[int, str]]:
-    """Where two to five capitalised words stand together, their initials: "NCUA" is known by its full name."""
+    """Where two to five capitalised words stand together, their initials: "NCUA" is known by its full name, and the
+    full name by "NCUA".
+    """
     for n in range(len(words)):
         letters = ""
         for word in words[n : n + 5]:
@@ -214,15 +226,14 @@ def _changes(
         order = np.argsort(-shared, kind="stable")[:3]
         near = [int(owners[s]) for s in order if shared[s] >= 0.85 * shared[order[0]]]
         words = [_named(w, grounds.names) for w in claim.words[a:b]]
-        options = [_between(words, s, grounds) for s in near]
+        options = [_between(words, claim.vectors[a:b], s, grounds) for s in near]
         total = total | min(options, key=lambda c: c.worst)
     return total
 
 
-def _between(claim: Sequence[Word], number: int, grounds: Grounds) -> _Changes:
-    """What differs between a clause and a source sentence, weighted by how much of the wording they share.
-
-    A word exchanged for another counts as shared.
+def _between(claim: Sequence[Word], vectors: np.ndarray, number: int, grounds: Grounds) -> _Changes:
+    """What differs between a clause and a source sentence, weighted by how closely the one follows the other: between
+    free wordings a "not" or another word says nothing. A word exchanged for another counts as followed.
     """
     source = grounds.sentences[number].words
     words = [w for w in claim if not w.function and not w.negator]
@@ -233,6 +244,12 @@ def _between(claim: Sequence[Word], number: int, grounds: Grounds) -> _Changes:
     content = [w.stem in known for w in words if w.kind != "light"]
     if len(content) < 3 or sum(content) < 0.4 * len(content):
         return _Changes()
+    places = {w.start: n for n, w in enumerate(claim)}, {w.start: n for n, w in enumerate(source)}
+
+    def alike(word: Word, other: Word) -> bool:  # another word for the same, not another term ("bias", "variance")
+        theirs_vector = grounds.sentences[number].vectors[places[1][other.start]]
+        return float(vectors[places[0][word.start]] @ theirs_vector) >= _ALIKE
+
     opposite = replaced = 0.0
     suspects: set[int] = set()
     table = opposites()
@@ -241,47 +258,72 @@ def _between(claim: Sequence[Word], number: int, grounds: Grounds) -> _Changes:
         if word.stem not in known and any(_neighbours(ours, word.stem) & _neighbours(theirs, o) for o in others):
             opposite = 1.0
             suspects.add(word.start)
-    moved, exchanged = 0, int(opposite)
-    for op, a, b, c, d in SequenceMatcher(None, ours, theirs, autojunk=False).get_opcodes():
+    moved, followed = 0, int(opposite)
+    edits = SequenceMatcher(None, ours, theirs, autojunk=False).get_opcodes()
+    for op, a, b, c, d in edits:
+        followed += (b - a) * (op == "equal")
         if op != "replace" or b - a > 2 or d - c > 2:
             continue
         if b - a == d - c and all(w in known for w in ours[a:b]) and all(w in own for w in theirs[c:d]):
-            moved += 1
-            suspects.update(w.start for w in words[a:b])
+            followed += b - a
+            if any(not alike(w, o) for w, o in zip(words[a:b], source_words[c:d], strict=True)):
+                moved += 1
+                suspects.update(w.start for w in words[a:b])
         new = [w for w in words[a:b] if w.stem not in known and w.kind != "light"]
         lost = [w for w in source_words[c:d] if w.stem not in own and w.kind != "light"]
         if new and lost:
             hard = any(w.kind != "plain" for w in new) and any(w.kind != "plain" for w in lost)
-            taken = any(w.stem in grounds.places for w in new)
-            replaced = max(replaced, 1.0 if hard or taken else 0.3)
+            other = len(new) == len(lost) == 1 and new[0].stem in grounds.places and not alike(new[0], lost[0])
+            other = other and min(claimed(new[0].stem), claimed(lost[0].stem)) >= _TERM
+            replaced = max(replaced, 1.0 if hard or other else 0.3)
             suspects.update(w.start for w in new if hard)
-            exchanged += len(new) if hard else 0
+            followed += len(new) if hard or other else 0
     flipped = _negation(claim, source)
     suspects.update(w.start for w in claim if flipped and w.negator)
-    share = min(1.0, (sum(content) + min(2, exchanged)) / len(content))
-    closeness = float(np.clip((share - 0.5) / 0.35, 0.0, 1.0))  # 0 below 50 % of words in common, 1 from 85 %
+    shared = [n for n, (op, *_span) in enumerate(edits) if op == "equal"]
+    between = edits[shared[0] : shared[-1] + 1] if shared else []  # of the source, from first to last word in common
+    stretch = sum(d - c if op == "equal" else min(d - c, _LEFT_OUT) for op, _a, _b, c, d in between)
+    likeness = 2 * followed / max(1, len(ours) + stretch)
+    closeness = float(np.clip((likeness - 0.6) / 0.15, 0.0, 1.0))
     found = _Changes(flipped, opposite, replaced, min(1.0, 0.75 * moved), frozenset(suspects))
     return found.times(closeness)
 
 
 def _negation(claim: Sequence[Word], source: Sequence[Word]) -> float:
-    """1 when one says "not" more often, and a word that both hold stands under it in only one of them."""
+    """1 when one says "not" more often, and a word that both hold stands under it in only one of them; a half when it
+    stands under a mere "avoid".
+    """
     if sum(w.negator for w in claim) == sum(w.negator for w in source):
         return 0.0
     ours, theirs = _polarity(claim), _polarity(source)
-    return float(any(ours[w] != theirs[w] for w in ours.keys() & theirs.keys() if len(ours[w]) == len(theirs[w]) == 1))
+    both = [w for w in ours.keys() & theirs.keys() if len(ours[w]) == len(theirs[w]) == 1]
+    return max((abs(min(ours[w]) - min(theirs[w])) for w in both), default=0.0)
 
 
-def _polarity(words: Sequence[Word]) -> dict[str, set[bool]]:
-    """For each content word whether it stands within the three words after a negation."""
-    result: dict[str, set[bool]] = {}
-    left = 0
+def _polarity(words: Sequence[Word]) -> dict[str, set[float]]:
+    """For each content word whether it stands among the three after a negation (1; next to "avoid": 0.5), up to a
+    comma or a stop. A negation on top of another takes it back, "unless" for what stands before it, too.
+    """
+    denied: list[tuple[str, float]] = []
+    weight, left, since, apart = 0.0, 0, 0, 9
     for word in words:
-        if word.negator:
-            left = 4
+        apart += 1
+        if word.negator and word.stem == "unless":
+            denied[since:] = [(stem, 0.0) for stem, _weight in denied[since:]]
+            left = 0
+        elif word.negator:
+            again = left > 0 and apart < 3  # "do not forget", "not without"
+            weight, left = (0.5, 1) if word.averse else (1.0, 3)
+            left = 0 if again else left
+            since, apart = len(denied), 0
         elif word.kind != "light":
-            result.setdefault(word.stem, set()).add(left > 0)
-        left -= 1
+            denied.append((word.stem, weight if left > 0 else 0.0))
+            left -= 1
+        if word.pause:
+            left, since = 0, len(denied)
+    result: dict[str, set[float]] = {}
+    for stem, under in denied:
+        result.setdefault(stem, set()).add(under)
     return result
 
 

@@ -30,7 +30,7 @@ _META = [
         rf"{_ABOUT_SOURCES}\s*[,:]?",
         rf"{_ABOUT_SOURCES}\s+(?:also\s+|further\s+|all\s+|both\s+|only\s+)*{_TELLS}(?:\s+(?:that|how|us))?",
         r"\(?(?:passages?|sources?|documents?|contexts?)\s*#?\s*\d+(?:\s*(?:,|and|&|or|-)\s*(?:passage\s*)?\d+)*\)?\s*:?",
-        r"(?:here|below|the\s+following)\s+(?:is|are|'s)\b[^.:]{0,80}:",
+        r"(?:here|below|the\s+following)(?:\s+(?:is|are)|'s)\b[^.:]{0,80}:",
         r"(?:please\s+)?note(?:\s+that|:)",
         r"(?:step|point|option|tip|part)\s+\d+\s*[:.)]",
         r"(?:sure|certainly|of course|absolutely|great question|answer)\s*[!,:.]",
@@ -70,12 +70,16 @@ _HARMLESS = [
         r"(?:any\s+)?(?:more|other|further|additional)?\s*questions?|happy\s+to\s+help|thank\s+you\s+for).*",
         r"(?:sure|certainly|of\s+course|okay|ok|great)\b[!,.]?\s*(?:i(?:'d|'m|\s+would|\s+am|'ll|\s+will)|here|based|let)"
         r"\b.*",
-        r"(?:here|below|the\s+following)\s+(?:is|are|'s)\b[^.]*:",
+        r"(?:here|below|the\s+following)(?:\s+(?:is|are)|'s)\b[^.]*:",
+        r"(?:to\s+.*,\s*)?(?:(?:(?:you|one)\s+(?:can|should|may|need\s+to|will\s+need\s+to)|please)\s+(?:also\s+)?)?"
+        r"(?:follow|take|try|consider)\s+(?:these|the\s+following)\s+(?:\w+\s+)?"
+        r"(?:steps?|instructions?|tips|methods?|guidelines|procedures?)\b[^.]*",
         r"they\s+(?:do|did)(?:\s+not|n't)\s+(?:say|state|mention|tell|specify|explain|indicate|reveal)\s+(?:\w+\s+)?"
         r"(?:how|whether|what|when|where|who|why|which)\b.*",
     )
 ]  # fmt: skip
 _SILENT = re.compile(rf"(?:they\s+|it\s+)?(?:do|does|did)(?:\s+not|n't)\s+(?:\w+\s+){{0,2}}?{_SAYING}\b.*")
+_FACT = re.compile(r"\S*\d\S*|(?<=\s)[\"'(]*[A-Z]\S*")
 _LONGEST = 600  # characters of a clause that can be mere talk; the patterns are slow on more
 _BUT = re.compile(r"[,;]\s*(?:but|however|although|though|and)\b,?\s*")
 
@@ -100,6 +104,11 @@ def meta_mask(text: str) -> list[tuple[int, int]]:
         if _harmless(piece) or (silent and _SILENT.fullmatch(_plain(piece))):
             spans.append((at, stop))
         at = stop
+    if low.rstrip("* ").endswith(":"):  # announces what follows: but for its numbers and names it claims nothing
+        end = 0
+        for fact in (*_FACT.finditer(text), None):
+            spans.append((end, fact.start() if fact else len(text)))
+            end = fact.end() if fact else end
     spans += [m.span() for p in _META for m in p.finditer(low)]
     return spans + [m.span() for m in _CITATION.finditer(low)]
 

@@ -1,8 +1,8 @@
 """Does the evidence say so? A verdict on a text, from the encoder's own word vectors and from what the words are.
 
 Every sentence is compared with the sources (`bot.grounding`) and read beside the best of their sentences
-(`bot.reader`); each figure adds to the log odds that it is not supported what its curve says, and the odds of a text's
-sentences add up: a long answer has more chances to be wrong. The curves come from `python -m eval.fit_verify`.
+(`bot.reader`); each figure adds to the log odds that it is not supported what its curve says, and a text is as good as
+its worst sentence, a little worse for every further doubtful one. The curves come from `python -m eval.fit_verify`.
 Nothing is generated, and no model beyond the encoder and the reader is needed; without the reader words decide alone.
 """
 
@@ -28,7 +28,8 @@ from ingest.text import fold, sentence_spans, squeeze
 
 WEIGHTS = Path(__file__).with_name("verify_weights.json")
 SUPPORTED = 0.5  # a text at or above this score counts as supported
-SEVERAL = 1.2  # log odds by which a text of several sentences must fail more clearly than a single one
+SEVERAL = 0.8  # log odds by which a text of several sentences must fail more clearly than a single one
+_WORST = 2.0  # power mean of the odds of its sentences: their sum at 1, the worst alone at infinity
 MAX_TOKENS = 256
 READ_FEATURES = (*FEATURES, "misread")  # with the figure that the reader adds
 _LONGEST = 90  # words of one piece of text
@@ -183,10 +184,10 @@ def log_odds(values: np.ndarray, doubt: np.ndarray | None) -> list[float]:
 
 
 def combined_score(odds: Sequence[float]) -> float:
-    """Score in 0..1 of a text whose sentences have these log odds against them; higher is better. The odds of the
-    sentences add up: each is a further chance to be wrong.
+    """Score in 0..1 of a text whose sentences have these log odds against them; higher is better. Each sentence is a
+    further chance to be wrong, but if one fails, others of the text often do.
     """
-    total = float(np.logaddexp.reduce(np.asarray(odds, dtype=np.float64)))
+    total = float(np.logaddexp.reduce(_WORST * np.asarray(odds, dtype=np.float64))) / _WORST
     total -= SEVERAL * (len(odds) > 1)
     return float(1.0 / (1.0 + np.exp(np.clip(total, -50.0, 50.0))))
 

@@ -44,7 +44,8 @@ NEGATORS = _words(
 )
 _AVERSE = _words(
     """
-    avoid avoids avoiding prevent prevents preventing stop stops stopping keep keeps refuse fail fails
+    avoid avoids avoiding prevent prevents preventing stop stops stopping quit quits quitting refuse fail fails forget
+    unless
     """
 )
 # Words that say little on their own: grammar, and the glue with which answers are put together.
@@ -68,9 +69,19 @@ _LIGHT = (
         """
     )
 )
+_WITH_UNIT = re.compile(r"(\d[\d,.]*)(?!(?:st|nd|rd|th|am|pm)$)[^\W\d_]{2,}", re.I)  # "50psi" is two words, "3D" one
 _NUMBERS = {"twice": "2"} | {word: str(n) for word, n in ORDINALS.items() if n > 2}
 _FRACTIONS = {"1/2": "half", "1/3": "third", "2/3": "third", "1/4": "quarter", "3/4": "quarter"}
 
+# What chatbots say of anything: that it varies, matters or is to be done properly.
+_GLUE = _words(
+    """
+    additional additionally advisable aim aspect certain consider considered consult crucial depend depending depends
+    detail detailed details easily effective effectively ensure ensures ensuring essential factor factors guidance
+    help helpful helps important individual individuals involve involves involving issue issues necessary overall
+    professional proper properly recommended relevant situation specific specifically successfully varies vary
+    """
+)
 _OPPOSITES = """
 increase decrease|increase reduce|high low|higher lower|large small|larger smaller|more less|most least|more fewer
 before after|always never|all none|first last|positive negative|internal external|maximum minimum|maximize minimize
@@ -83,6 +94,19 @@ eastern western|hard soft|batch stream|forward backward|encoder decoder|generati
 bias variance|training test|input output|start end|begin end|left right|open closed|safe dangerous|similar different
 short long|shorter longer|rare common|often rarely|many few|raise lower|raise reduce|grow shrink|enable disable
 correct incorrect|equal unequal|known unknown|stable unstable|balanced imbalanced|able unable|legal illegal
+wet dry|full empty|warm cool|warm cold|heat cool|clean dirty|day night|morning evening|summer winter|light dark
+light heavy|push pull|near far|top bottom|male female|men women|man woman|boy girl|mother father|son daughter
+brother sister|husband wife|king queen|buy sell|buyer seller|import export|borrow lend|arrive leave|thick thin
+deep shallow|wide narrow|wider narrower|odd even|public private|permanent temporary|majority minority
+optional mandatory|optional required|voluntary compulsory|presence absence|success failure|succeed fail
+strength weakness|advantage disadvantage|cause prevent|approve reject|asleep awake|alive dead|natural artificial
+attack defend|ancient modern|guilty innocent|visible invisible|horizontal vertical|inner outer|major minor
+parent child|past future|war peace|profit loss|sender receiver|single multiple|smooth rough|solid liquid
+sweet sour|tight loose|tighten loosen|victory defeat|right wrong|young old|younger older|employer employee
+teacher student|landlord tenant|predator prey|entrance exit|deposit withdraw|expand contract|expand shrink
+freeze melt|float sink|lock unlock|load unload|install uninstall|connect disconnect|sunrise sunset|urban rural
+domestic foreign|senior junior|wired wireless|active passive|acid alkaline|likely unlikely|safe unsafe
+healthy unhealthy|possible impossible|free paid|cooked raw|fresh frozen|indoor outdoor|indoors outdoors
 """.replace("\n", "|")
 
 
@@ -91,7 +115,8 @@ class Word:
     """One word of a text: `text[start:end]`, its stem (a number's plain form) and what kind it is.
 
     `function`: mere grammar, or masked; `capital`: written with one, wherever it stands; `known`, `sought`: what a
-    number is found by (`bot.amounts`).
+    number is found by (`bot.amounts`); `pause`: a comma or a stop follows;
+    `averse`: it denies only what comes next, and not in so many words ("avoid").
     """
 
     start: int
@@ -103,6 +128,8 @@ class Word:
     capital: bool = False
     known: frozenset[str] = frozenset()
     sought: frozenset[str] = frozenset()
+    pause: bool = False
+    averse: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +157,16 @@ def rarity(stem: str) -> float:
     """How much a word says by its mere presence: from 0.3 for the commonest to 1 for what no list knows."""
     rank = _ranks().get(stem)
     return 1.0 if rank is None else float(np.clip(0.3 + 0.7 * np.log(rank / 200) / np.log(6000 / 200), 0.3, 1.0))
+
+
+def claimed(stem: str) -> float:
+    """How much a word claims when an answer holds it: its rarity, but 0.2 for what chatbots say of anything."""
+    return 0.2 if stem in _glue() else rarity(stem)
+
+
+@lru_cache(maxsize=1)
+def _glue() -> frozenset[str]:
+    return frozenset((stems(word) or [word])[0] for word in _GLUE)
 
 
 @lru_cache(maxsize=1)
@@ -172,7 +209,9 @@ def split_words(text: str, mask: list[tuple[int, int]] | None = None) -> tuple[W
         capital = raw[0].isupper() and not masked
         denies = (negator or low in _AVERSE) and not masked
         known, sought = (amount.known, amount.sought) if amount else shares(low)
-        words.append(Word(start, end, stem, kind, denies, function, capital, known, sought))
+        pause = after.lstrip("\"'”’)*")[:1] in tuple(",;:.!?")
+        averse = low in _AVERSE
+        words.append(Word(start, end, stem, kind, denies, function, capital, known, sought, pause, averse))
         opening = masked or bool(re.match(r"[\"'”’)*]*[.!?:;\n]", text[end : end + 4]))
     return tuple(words)
 
@@ -188,6 +227,9 @@ def _pieces(text: str) -> Iterator[tuple[int, int, Amount | None]]:
         amount = amounts[at] if at < len(amounts) and amounts[at].start <= start else None
         if "/" in match.group():
             yield start, end, None
+        elif start >= done and (measured := _WITH_UNIT.fullmatch(match.group())):
+            yield start, start + measured.end(1), amount
+            yield start + measured.end(1), end, None
         elif start >= done:
             yield start, max(end, amount.end) if amount else end, amount
         done = max(done, end, amount.end if amount else 0)

@@ -81,7 +81,12 @@ def main(argv: list[str] | None = None) -> int:
     bench.set_defaults(run=_bench)
 
     verify = commands.add_parser("verify", help="the judge on true and almost true claims made from the corpus")
-    verify.add_argument("--claims", type=Path, metavar="C.jsonl", help='claims with "supported": true or false instead')
+    verify.add_argument(
+        "--claims",
+        type=Path,
+        metavar="C.jsonl",
+        help='claims with "supported": true or false instead, or the folder of RAGTruth (its QA answers, test split)',
+    )
     verify.add_argument("--out", type=Path, metavar="FILE.json")
     verify.set_defaults(run=_verify)
 
@@ -232,11 +237,14 @@ def _verify(args: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     from bot.claims import ClaimVerifier, read_claims
+    from eval.ragtruth import read_answers
     from eval.report import labelled_table
     from eval.verify import evaluate_judge, evaluate_labelled, judge_table, load_pairs
     from index.encode import load_query_encoder
 
-    rows = read_claims(args.claims) if args.claims else []
+    rows: list[dict[str, Any]] = []
+    if args.claims:
+        rows = read_answers(args.claims) if args.claims.is_dir() else read_claims(args.claims)
     pairs = [] if rows else load_pairs()
     verifier = ClaimVerifier(load_query_encoder())
     with tqdm(total=len(rows or pairs), unit="claim", disable=not sys.stderr.isatty()) as bar:

@@ -248,6 +248,48 @@ def test_beir_folders_run_and_score_as_ir_measures_says(
     one_clear_line(run("-m", "eval", "beir", str(tmp_path / "nothing")), "nothing")
 
 
+def ragtruth(folder: Path, **change: object) -> Path:
+    """Two questions with three answers, in the form of the public set."""
+    sources = [
+        {"source_id": "1", "task_type": "QA", "source": "MARCO", "source_info": {
+            "question": "who owns a credit union",
+            "passages": "passage 1:Credit unions are owned by their members.\n\npassage 2:Deposits are insured.\n\n"}},
+        {"source_id": "2", "task_type": "Summary", "source": "CNN/DM", "source_info": "Rain fell in Rome."},
+    ]  # fmt: skip
+    added = "They were founded in Spain by Carlos Ruiz."
+    mark = {"start": 24, "end": 24 + len(added), "text": added, "label_type": "Evident Baseless Info"}
+    same = {"source_id": "1", "model": "gpt-4-0613", "split": "test", "quality": "good", "labels": []}
+    answers: list[dict[str, object]] = [
+        {**same, "id": "1", "response": "Members own the unions."},
+        {
+            **same,
+            "id": "2",
+            "response": f"Members own the unions. {added}",
+            "labels": [mark],
+            "model": "llama-2-7b",
+        },
+        {**same, "id": "3", "response": "Members own", "quality": "truncated"},
+        {**same, "id": "4", "response": "Members.", "split": "train"},
+        {**same, "id": "5", "response": "Rain.", "source_id": "2"},
+    ]
+    answers[0] |= change
+    for name, rows in (("source_info", sources), ("response", answers)):
+        (folder / f"{name}.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows), encoding="utf-8")
+    return folder
+
+
+def test_answers_that_people_labelled_are_read_and_scored(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "report.json"
+    assert main(["verify", "--claims", str(ragtruth(tmp_path)), "--out", str(out)]) == 0
+    report = json.loads(out.read_text(encoding="utf-8"))
+    assert (report["claims"], report["unsupported"]) == (2, 1) and report["figures"]["AUROC"]["mean"] == 1
+    assert report["called_unsupported"] == {
+        "gpt-4-0613": {"count": 1, "share": 0.0}, "llama-2-7b": {"count": 1, "share": 1.0}
+    }  # fmt: skip
+    with pytest.raises(QuestionError, match='line 1: "response" must be a string'):
+        main(["verify", "--claims", str(ragtruth(tmp_path, response=None))])
+
+
 def test_answers_over_the_articles_of_a_squad_file(
     tmp_path: Path, write_jsonl: Callable[..., Path], capsys: pytest.CaptureFixture[str]
 ) -> None:

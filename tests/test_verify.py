@@ -95,6 +95,45 @@ def test_one_wrong_word_is_found_and_shown(verifier: ClaimVerifier, claim: str, 
     assert any(wrong in claim[a:b] for a, b in report.unsupported)
 
 
+PUMP = [
+    "The valve opens once the tank holds about 40psi, and it shuts again when the pressure falls below 20psi. Keep the "
+    "filters away from frost. Draining the tank is not needed unless the house stays empty for at least two weeks. "
+    "The first of these pumps were sold in the '70s. Choose a dry place, then select a thread for the pipe.",
+    "Signs of a worn seal are: 1 a drip that won't stop. 2 constant noise or shaking. 3 white marks on the ring.",
+]
+
+
+@pytest.mark.parametrize(
+    ("true", "false"),
+    [
+        ("The valve opens when the tank holds about 40 psi.", "The valve opens when the tank holds about 60 psi."),
+        ("Filters should be kept away from frost.", "Filters should not be kept away from frost."),
+        (
+            "The tank only needs to be drained if the house stays empty for at least two weeks.",
+            "The tank only needs to be drained if the house stays empty for at least nine weeks.",
+        ),
+        (
+            "The first of these pumps were sold in the 1970s.",
+            "The first of these pumps were sold in the 1990s.",
+        ),
+        ("Select a dry place, then choose a thread for the pipe.", "Choose a wet place, then select a thread."),
+        (
+            "Signs of a worn seal include a drip that won't stop, constant noise, and white marks on the ring.",
+            "Signs of a worn seal include a drip that won't stop, constant noise, and rust on the pump's axle.",
+        ),
+    ],
+)
+def test_another_way_to_put_it_passes_and_another_fact_does_not(verifier: ClaimVerifier, true: str, false: str) -> None:
+    assert check(verifier, true, PUMP).supported
+    assert not check(verifier, false, PUMP).supported
+
+
+def test_a_line_that_announces_a_list_claims_nothing_but_its_facts(verifier: ClaimVerifier) -> None:
+    listed = "\n- The valve opens at about 40 psi.\n- It shuts below 20 psi."
+    assert check(verifier, f"To look after your new water system, follow these steps:{listed}", PUMP).supported
+    assert not check(verifier, f"The pump, built by Grundfos in 1987, works like this:{listed}", PUMP).supported
+
+
 def test_two_terms_that_changed_places_are_caught(verifier: ClaimVerifier) -> None:
     true = "L1 regularization gives sparse weights, L2 regularization gives dense weights."
     swapped = "L1 regularization gives dense weights, L2 regularization gives sparse weights."
@@ -280,6 +319,7 @@ def test_words_know_their_kind() -> None:
         ("two hours", "120 minutes"), ("a quarter", "25 percent"), ("nine in ten", "90%"), ("1200s", "13th century"),
         ("15th century", "fifteenth century"), ("9 pm", "21:00"), ("over 13,000", "13,200"), ("1950s", "1956"),
         ("17 million", "17 to 25 million"), ("thirty-six", "36"), ("a dozen", "12"), ("half a minute", "30 seconds"),
+        ("50 psi", "50psi"), ("50psi", "50 psi"), ("1950s", "the '50s"), ("the '50s", "1956"), ("16GB", "16 GB"),
     ],
 )  # fmt: skip
 def test_a_number_is_known_however_it_is_written(claim: str, source: str) -> None:
@@ -292,7 +332,7 @@ def test_a_number_is_known_however_it_is_written(claim: str, source: str) -> Non
     [
         ("200 ms", "100ms"), ("13,000", "13,200"), ("more than 400", "342"), ("two hours", "90 minutes"),
         ("9 pm", "9:30 pm"), ("20 thousand", "20 million"), ("1990", "1991"), ("14th century", "1400s"),
-        ("a quarter", "20 %"),
+        ("a quarter", "20 %"), ("50 psi", "60psi"), ("1960s", "the '50s"),
     ],
 )  # fmt: skip
 def test_another_number_is_not_known(claim: str, source: str) -> None:

@@ -1,0 +1,56 @@
+"""RAGTruth (Niu et al., ACL 2024): answers of six language models to questions, over passages, with the parts that
+people found unsupported marked. Read from the folder `dataset` of its public repository, as it is."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from eval.rows import BadRows, json_rows
+
+ANSWERS, SOURCES = "response.jsonl", "source_info.jsonl"
+_PASSAGE = re.compile(r"(?:^|\n)passage \d+:")
+
+
+def read_answers(folder: Path, split: str = "test", task: str = "QA") -> list[dict[str, Any]]:
+    """The answers of a split to a task as labelled claims (`eval.verify.evaluate_labelled`), by `kind` the model that
+    wrote them; `wrong`: the marked parts. Answers whose quality is not "good" (cut off, wrongly refused) are left out.
+
+    Raises:
+        QuestionError: a row of either file is bad or a source is missing; every bad row is listed.
+    """
+    bad = BadRows()
+    sources: dict[str, list[str]] = {}
+    for number, row in json_rows(folder / SOURCES, bad, "sources"):
+        if row.get("task_type") != task:
+            continue
+        info = row.get("source_info")
+        text = info.get("passages") if isinstance(info, dict) else info
+        if not isinstance(text, str):
+            bad.add(folder / SOURCES, number, '"source_info" must be a string or hold "passages"')
+            continue
+        sources[str(row.get("source_id"))] = [p.strip() for p in _PASSAGE.split(text) if p.strip()]
+    answers = []
+    for number, row in json_rows(folder / ANSWERS, bad, "answers"):
+        if row.get("split") != split or row.get("quality") != "good" or str(row.get("source_id")) not in sources:
+            continue
+        answer, labels = row.get("response"), row.get("labels")
+        if not isinstance(answer, str) or not isinstance(labels, list):
+            bad.add(folder / ANSWERS, number, '"response" must be a string and "labels" a list')
+            continue
+        if not answer.strip():
+            continue
+        answers.append(
+            {
+                "id": row.get("id"),
+                "claim": answer,
+                "context": sources[str(row["source_id"])],
+                "supported": not labels,
+                "kind": row.get("model"),
+                "group": str(row["source_id"]),
+                "wrong": [(label["start"], label["end"]) for label in labels],
+            }
+        )
+    bad.check()
+    return answers
