@@ -2,7 +2,7 @@
 
 Pairs come from `eval.pairs`. Those of every second article served to fit the weights; the figures that count
 are those of the other articles. `evaluate_labelled` scores any claims that people have labelled;
-`judged_answers.jsonl` holds 220 answers in the manner of language models, written and labelled by hand.
+`judged_answers.jsonl` holds 220 answers in the manner of language models, written and labelled for this project.
 """
 
 from __future__ import annotations
