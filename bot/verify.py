@@ -29,7 +29,7 @@ from ingest.text import fold, sentence_spans, squeeze
 WEIGHTS = Path(__file__).with_name("verify_weights.json")
 SUPPORTED = 0.5  # a text at or above this score counts as supported
 SEVERAL = 1.0  # log odds by which a text of several sentences must fail more clearly than a single one
-_WORST = 2.0  # power mean of the odds of its sentences: their sum at 1, the worst alone at infinity
+_WORST = 2.0  # exponent of the norm of the odds of its sentences: their sum at 1, the worst alone at infinity
 MAX_TOKENS = 256
 READ_FEATURES = (*FEATURES, "misread")  # with the figure that the reader adds
 _LONGEST = 90  # words of one piece of text

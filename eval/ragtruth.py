@@ -8,17 +8,18 @@ from pathlib import Path
 from typing import Any
 
 from eval.rows import BadRows, json_rows
+from ingest.errors import QuestionError
 
 ANSWERS, SOURCES = "response.jsonl", "source_info.jsonl"
 _PASSAGE = re.compile(r"(?:^|\n)passage \d+:")
 
 
 def read_answers(folder: Path, split: str = "test", task: str = "QA") -> list[dict[str, Any]]:
-    """The answers of a split to a task as labelled claims (`eval.verify.evaluate_labelled`), by `kind` the model that
-    wrote them; `wrong`: the marked parts. Answers whose quality is not "good" (cut off, wrongly refused) are left out.
+    """The answers of a split to a task as labelled claims (`eval.verify.evaluate_labelled`); `kind`: the model that
+    wrote them. Answers whose quality is not "good" (cut off, wrongly refused) are left out.
 
     Raises:
-        QuestionError: a row of either file is bad or a source is missing; every bad row is listed.
+        QuestionError: a file is missing, rows are bad (every one is listed), or there is no such answer.
     """
     bad = BadRows()
     sources: dict[str, list[str]] = {}
@@ -48,9 +49,9 @@ def read_answers(folder: Path, split: str = "test", task: str = "QA") -> list[di
                 "context": sources[str(row["source_id"])],
                 "supported": not labels,
                 "kind": row.get("model"),
-                "group": str(row["source_id"]),
-                "wrong": [(label["start"], label["end"]) for label in labels],
             }
         )
     bad.check()
+    if not answers:
+        raise QuestionError(f"{folder}: no answers to {task} in the split {split!r}")
     return answers
