@@ -235,7 +235,8 @@ def _between(claim: Sequence[Word], vectors: np.ndarray, number: int, grounds: G
     """What differs between a clause and a source sentence, weighted by how closely the one follows the other: between
     free wordings a "not" or another word says nothing. A word exchanged for another counts as followed.
     """
-    source = grounds.sentences[number].words
+    sentence = grounds.sentences[number]
+    source = sentence.words
     words = [w for w in claim if not w.function and not w.negator]
     source_words = [w for w in source if not w.function and not w.negator]
     ours, theirs = [w.stem for w in words], [w.stem for w in source_words]
@@ -244,11 +245,11 @@ def _between(claim: Sequence[Word], vectors: np.ndarray, number: int, grounds: G
     content = [w.stem in known for w in words if w.kind != "light"]
     if len(content) < 3 or sum(content) < 0.4 * len(content):
         return _Changes()
-    places = {w.start: n for n, w in enumerate(claim)}, {w.start: n for n, w in enumerate(source)}
+    our_vectors = dict(zip((w.start for w in claim), vectors, strict=True))
+    their_vectors = dict(zip((w.start for w in source), sentence.vectors, strict=True))
 
     def alike(word: Word, other: Word) -> bool:  # another word for the same, not another term ("bias", "variance")
-        theirs_vector = grounds.sentences[number].vectors[places[1][other.start]]
-        return float(vectors[places[0][word.start]] @ theirs_vector) >= _ALIKE
+        return float(our_vectors[word.start] @ their_vectors[other.start]) >= _ALIKE
 
     opposite = replaced = 0.0
     suspects: set[int] = set()
@@ -284,7 +285,7 @@ def _between(claim: Sequence[Word], vectors: np.ndarray, number: int, grounds: G
     between = edits[shared[0] : shared[-1] + 1] if shared else []  # of the source, from first to last word in common
     stretch = sum(d - c if op == "equal" else min(d - c, _LEFT_OUT) for op, _a, _b, c, d in between)
     likeness = 2 * followed / max(1, len(ours) + stretch)
-    closeness = float(np.clip((likeness - 0.6) / 0.15, 0.0, 1.0))
+    closeness = float(np.clip((likeness - 0.6) / 0.15, 0.0, 1.0))  # most free wordings are below .75
     found = _Changes(flipped, opposite, replaced, min(1.0, 0.75 * moved), frozenset(suspects))
     return found.times(closeness)
 

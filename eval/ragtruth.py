@@ -14,8 +14,8 @@ ANSWERS, SOURCES = "response.jsonl", "source_info.jsonl"
 _PASSAGE = re.compile(r"(?:^|\n)passage \d+:")
 
 
-def read_answers(folder: Path, split: str = "test", task: str = "QA") -> list[dict[str, Any]]:
-    """The answers of a split to a task as labelled claims (`eval.verify.evaluate_labelled`); `kind`: the model that
+def read_answers(folder: Path, split: str = "test") -> list[dict[str, Any]]:
+    """The answers of a split to questions as labelled claims (`eval.verify.evaluate_labelled`); `kind`: the model that
     wrote them. Answers whose quality is not "good" (cut off, wrongly refused) are left out.
 
     Raises:
@@ -24,14 +24,13 @@ def read_answers(folder: Path, split: str = "test", task: str = "QA") -> list[di
     bad = BadRows()
     sources: dict[str, list[str]] = {}
     for number, row in json_rows(folder / SOURCES, bad, "sources"):
-        if row.get("task_type") != task:
+        if row.get("task_type") != "QA":
             continue
         info = row.get("source_info")
-        text = info.get("passages") if isinstance(info, dict) else info
-        if not isinstance(text, str):
-            bad.add(folder / SOURCES, number, '"source_info" must be a string or hold "passages"')
+        if not isinstance(info, dict) or not isinstance(info.get("passages"), str):
+            bad.add(folder / SOURCES, number, '"source_info" must hold "passages"')
             continue
-        sources[str(row.get("source_id"))] = [p.strip() for p in _PASSAGE.split(text) if p.strip()]
+        sources[str(row.get("source_id"))] = [p.strip() for p in _PASSAGE.split(info["passages"]) if p.strip()]
     answers = []
     for number, row in json_rows(folder / ANSWERS, bad, "answers"):
         if row.get("split") != split or row.get("quality") != "good" or str(row.get("source_id")) not in sources:
@@ -53,5 +52,5 @@ def read_answers(folder: Path, split: str = "test", task: str = "QA") -> list[di
         )
     bad.check()
     if not answers:
-        raise QuestionError(f"{folder}: no answers to {task} in the split {split!r}")
+        raise QuestionError(f"{folder}: no answers to questions in the split {split!r}")
     return answers
