@@ -20,8 +20,8 @@ FEATURES = (
     "gap_context",  # 1 - best cosine of a content word with any word of the sources, damped mean
     "new_share",  # share of content words that are new: found nowhere, nothing like them either; damped
     "new_clause",  # the same in the clause where it is largest
-    "new_count",  # log(1 + their number)
     "new_run",  # the longest run of neighbouring new words, up to 4, over 4
+    "apart",  # 1 - how well neighbouring content words are met by one source sentence, mean over such neighbours
     "number_new",  # numbers that no source holds, up to 2, over 2
     "name_new",  # the same for names
     "negation",  # near a source's wording: a word is negated in one and not in the other
@@ -99,7 +99,8 @@ def compare(claim: Sentence, grounds: Grounds, max_evidence: int = 3) -> Compari
                     same[rows[place], short] = True
     best = np.maximum.reduceat(cosines, starts, axis=1)  # (words, sentences)
     held = np.maximum.reduceat(same, starts, axis=1)
-    evidence = _choose(np.maximum(best, 0.9 * held)[:, :citable], weights, max_evidence)
+    strength = np.maximum(best, 0.9 * held)[:, :citable]
+    evidence = _choose(strength, weights, max_evidence)
     anywhere, known = best.max(axis=1), held.any(axis=1)
     number = np.array([w.kind == "number" for w in words])
     name = np.array([w.kind == "name" for w in words])
@@ -114,8 +115,8 @@ def compare(claim: Sentence, grounds: Grounds, max_evidence: int = 3) -> Compari
             float(rare @ (1.0 - anywhere) / (rare.sum() + _DAMPING)),
             float(new.sum() / (rare.sum() + _DAMPING)),
             max(float(new[c].sum() / (rare[c].sum() + _DAMPING)) for c in clauses),
-            float(np.log1p(new.sum())),
             _longest_run(new > 0.4, 4) / 4,
+            _apart(strength),
             min(2.0, float((number & ~known).sum())) / 2,
             min(2.0, float((fresh * name).sum())) / 2,
             edits.negation,
@@ -169,6 +170,16 @@ def _choose(strength: np.ndarray, weights: np.ndarray, count: int) -> list[int]:
     return chosen
 
 
+def _apart(strength: np.ndarray) -> float:
+    """How far neighbours among the content words are from standing in one source sentence, in 0..1; `strength` (words,
+    sentences). What two sentences say of two things, a claim may not say of one.
+    """
+    if len(strength) < 2:
+        return 0.0
+    together = (strength[:-1] * strength[1:]).max(axis=1)
+    return float(1.0 - together.mean())
+
+
 def _longest_run(flags: np.ndarray, cap: int) -> int:
     longest = run = 0
     for flag in flags:
@@ -190,16 +201,6 @@ class _Changes:
     @property
     def worst(self) -> float:
         return max(self.negation, self.opposite, self.replaced, self.swapped)
-
-    def times(self, factor: float) -> _Changes:
-        """The same, weaker; below a half nothing is suspected."""
-        return _Changes(
-            factor * self.negation,
-            factor * self.opposite,
-            factor * self.replaced,
-            factor * self.swapped,
-            self.suspects if factor > 0.5 else frozenset(),
-        )
 
     def __or__(self, other: _Changes) -> _Changes:
         return _Changes(
@@ -285,9 +286,13 @@ def _between(claim: Sequence[Word], vectors: np.ndarray, number: int, grounds: G
     between = edits[shared[0] : shared[-1] + 1] if shared else []  # of the source, from first to last word in common
     stretch = sum(d - c if op == "equal" else min(d - c, _LEFT_OUT) for op, _a, _b, c, d in between)
     likeness = 2 * followed / max(1, len(ours) + stretch)
-    closeness = float(np.clip((likeness - 0.6) / 0.15, 0.0, 1.0))  # most free wordings are below .75
-    found = _Changes(flipped, opposite, replaced, min(1.0, 0.75 * moved), frozenset(suspects))
-    return found.times(closeness)
+    # most free wordings are below .75; another term is common up to .9, a "not" or an opposite too much is not
+    loose, close = (float(np.clip((likeness - least) / 0.15, 0.0, 1.0)) for least in (0.6, 0.75))
+    if max(loose * flipped, loose * opposite, close * replaced, 0.75 * close * moved) <= 0.5:
+        suspects.clear()
+    return _Changes(
+        loose * flipped, loose * opposite, close * replaced, close * min(1.0, 0.75 * moved), frozenset(suspects)
+    )
 
 
 def _negation(claim: Sequence[Word], source: Sequence[Word]) -> float:
@@ -302,8 +307,8 @@ def _negation(claim: Sequence[Word], source: Sequence[Word]) -> float:
 
 
 def _polarity(words: Sequence[Word]) -> dict[str, set[float]]:
-    """For each content word whether it stands among the three after a negation (1; next to "avoid": 0.5), up to a
-    comma or a stop. A negation on top of another takes it back, "unless" for what stands before it, too.
+    """For each content word how surely it is denied: 1 for the two after a negation and 0.5 for the third, up to a comma
+    or a stop; 0.5 next to "avoid". A negation on top of another takes it back, "unless" for what stands before it, too.
     """
     denied: list[tuple[str, float]] = []
     weight, left, since, apart = 0.0, 0, 0, 9
@@ -318,7 +323,7 @@ def _polarity(words: Sequence[Word]) -> dict[str, set[float]]:
             left = 0 if again else left
             since, apart = len(denied), 0
         elif word.kind != "light":
-            denied.append((word.stem, weight if left > 0 else 0.0))
+            denied.append((word.stem, 0.0 if left <= 0 else 0.5 if left == 1 else weight))
             left -= 1
         if word.pause:
             left, since = 0, len(denied)

@@ -69,7 +69,8 @@ _LIGHT = (
         """
     )
 )
-_WITH_UNIT = re.compile(r"(\d[\d,.]*)(?!(?:st|nd|rd|th|am|pm)$)[^\W\d_]{2,}", re.I)  # "50psi" is two words, "3D" one
+# "50psi" and "250F" are two words, "3D" is one
+_WITH_UNIT = re.compile(r"(\d[\d,.]*)(?:(?!(?:st|nd|rd|th|am|pm)$)[^\W\d_]{2,}|(?<=\d\d)[FC])", re.I)
 _NUMBERS = {"twice": "2"} | {word: str(n) for word, n in ORDINALS.items() if n > 2}
 _FRACTIONS = {"1/2": "half", "1/3": "third", "2/3": "third", "1/4": "quarter", "3/4": "quarter"}
 

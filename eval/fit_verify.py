@@ -1,7 +1,7 @@
 """Fit the judge: a logistic regression on curves of its figures (a generalized additive model: Hastie and Tibshirani,
 Statistical Science, 1986). Every figure is a reason for doubt, so no curve falls; each consists of straight pieces.
 
-    python -m eval.fit_verify dev-v2.0.json [--out FILE.json]
+    python -m eval.fit_verify dev-v2.0.json RAGTruth/dataset [--out FILE.json]
 
 Data: statements from SQuAD 2.0 (`eval.squad`), of paragraphs that the reader has not seen as claims; pairs from the
 corpus (`eval.pairs`); the claims of those documents in `eval/reading` that the reader was not trained on; and, with
@@ -26,6 +26,7 @@ from bot.grounding import FEATURES
 from bot.verify import READ_FEATURES, WEIGHTS, claim_spans, combined_score, examine, log_odds, misread
 from eval.fit_reader import beginnings, document_claims, touches
 from eval.pairs import Claim
+from eval.ragtruth import read_answers
 from eval.squad import answer_claims, read_paragraphs, sentence_claims
 from eval.verify import auroc, load_pairs
 from index.encode import Encoder, load_encoder
@@ -39,13 +40,14 @@ _SHARES = {
     "bare": 0.6, "outside": 0.6, "name": 0.6, "number": 0.6,
     "pair answer": 1.4, "pair reworded": 0.8, "pair verbatim": 0.4, "pair swap": 0.4, "pair negation": 0.2,
     "pair neighbour": 0.5, "pair number": 0.2, "pair company": 0.4, "pair answer elsewhere": 0.4,
-    "document true": 0.2, "document twin": 0.2, "chat true": 6.0, "chat false": 6.0,
+    "document true": 0.06, "document twin": 0.06, "chat true": 8.0, "chat false": 8.0,
+    "people true": 16.0, "people false": 16.0,
 }  # fmt: skip
 Curve = tuple[np.ndarray, np.ndarray]  # where its pieces meet, and its heights there
 CHAT = Path(__file__).with_name("chat_answers.jsonl")
 _RIDGE = 1e-3
 _PIECES = 5  # of a curve, between like shares of the values that occur
-# Log odds at which a sentence fails: of the true sentences of chatbots fitted on .14 do, of the false ones .61;
+# Log odds at which a sentence fails: of the true sentences of answers that people labelled .15 do, of the false ones .66;
 # of the pairs fitted on .92 are judged rightly.
 _THRESHOLD = 0.0
 _BAD_SHARE = 0.22  # of answers, to report F1 at a share that is common among people's judgements of models
@@ -55,6 +57,7 @@ def main() -> int:
     """Fit, report on the articles left out, write the weights."""
     parser = argparse.ArgumentParser(prog="python -m eval.fit_verify", description=__doc__)
     parser.add_argument("squad", type=Path, metavar="SQUAD.json", help="SQuAD 2.0, its own format")
+    parser.add_argument("answers", type=Path, metavar="FOLDER", help="RAGTruth's two files; its train split is read")
     parser.add_argument("--out", type=Path, metavar="FILE.json", help="the report")
     args = parser.parse_args()
     unread = beginnings()
@@ -63,7 +66,7 @@ def main() -> int:
     single, answers, pairs = list(sentence_claims(paragraphs)), list(answer_claims(paragraphs)), load_pairs()
     print(f"{len(single)} sentences, {len(answers)} answers, {len(pairs)} pairs", file=sys.stderr)
     documents = list(document_claims())
-    chat = list(chat_claims())
+    chat = [*chat_claims(), *people_claims(args.answers)]
     every = [*single, *answers, *pairs, *documents, *chat]
     texts = [t for c in every for text in (c.claim, *c.context) for t in _texts(text)]
     list(encoder.encode_passages([squeeze(t) for t in texts], 256))
@@ -98,6 +101,16 @@ def chat_claims(path: Path = CHAT) -> Iterator[Claim]:
             true = not any(touches(start, end, at, at + length) for at, length in wrong)
             kind = "chat true" if true else "chat false"
             yield Claim(kind, row["id"], row["claim"][start:end], tuple(row["context"]), true)
+
+
+def people_claims(folder: Path) -> Iterator[Claim]:
+    """The sentences of models' answers, false where people marked a part of them."""
+    for answer in read_answers(folder, "train"):
+        text = answer["claim"]
+        for start, end in claim_spans(text):
+            true = not any(touches(start, end, *part) for part in answer["wrong"])
+            kind = "people true" if true else "people false"
+            yield Claim(kind, f"people {answer['id']}", text[start:end], tuple(answer["context"]), true)
 
 
 def _texts(text: str) -> list[str]:

@@ -16,7 +16,8 @@ _PASSAGE = re.compile(r"(?:^|\n)passage \d+:")
 
 def read_answers(folder: Path, split: str = "test") -> list[dict[str, Any]]:
     """The answers of a split to questions as labelled claims (`eval.verify.evaluate_labelled`); `kind`: the model that
-    wrote them. Answers whose quality is not "good" (cut off, wrongly refused) are left out.
+    wrote them; `wrong`: spans of the parts that are marked. Answers whose quality is not "good" (cut off, wrongly
+    refused) are left out.
 
     Raises:
         QuestionError: a file is missing, rows are bad (every one is listed), or there is no such answer.
@@ -36,8 +37,8 @@ def read_answers(folder: Path, split: str = "test") -> list[dict[str, Any]]:
         if row.get("split") != split or row.get("quality") != "good" or str(row.get("source_id")) not in sources:
             continue
         answer, labels = row.get("response"), row.get("labels")
-        if not isinstance(answer, str) or not isinstance(labels, list):
-            bad.add(folder / ANSWERS, number, '"response" must be a string and "labels" a list')
+        if not isinstance(answer, str) or not isinstance(labels, list) or not all(map(_is_part, labels)):
+            bad.add(folder / ANSWERS, number, '"response" must be a string, "labels" a list with "start" and "end"')
             continue
         if not answer.strip():
             continue
@@ -48,9 +49,14 @@ def read_answers(folder: Path, split: str = "test") -> list[dict[str, Any]]:
                 "context": sources[str(row["source_id"])],
                 "supported": not labels,
                 "kind": row.get("model"),
+                "wrong": [(part["start"], part["end"]) for part in labels],
             }
         )
     bad.check()
     if not answers:
         raise QuestionError(f"{folder}: no answers to questions in the split {split!r}")
     return answers
+
+
+def _is_part(label: object) -> bool:
+    return isinstance(label, dict) and isinstance(label.get("start"), int) and isinstance(label.get("end"), int)
