@@ -286,7 +286,7 @@ def _between(claim: Sequence[Word], vectors: np.ndarray, number: int, grounds: G
     between = edits[shared[0] : shared[-1] + 1] if shared else []  # of the source, from first to last word in common
     stretch = sum(d - c if op == "equal" else min(d - c, _LEFT_OUT) for op, _a, _b, c, d in between)
     likeness = 2 * followed / max(1, len(ours) + stretch)
-    # most free wordings are below .75; another term is common up to .9, a "not" or an opposite too much is not
+    # most free wordings are below .75; in answers of models another term means little below .9
     loose, close = (float(np.clip((likeness - least) / 0.15, 0.0, 1.0)) for least in (0.6, 0.75))
     if max(loose * flipped, loose * opposite, close * replaced, 0.75 * close * moved) <= 0.5:
         suspects.clear()
@@ -307,8 +307,8 @@ def _negation(claim: Sequence[Word], source: Sequence[Word]) -> float:
 
 
 def _polarity(words: Sequence[Word]) -> dict[str, set[float]]:
-    """For each content word how surely it is denied: 1 for the two after a negation and 0.5 for the third, up to a comma
-    or a stop; 0.5 next to "avoid". A negation on top of another takes it back, "unless" for what stands before it, too.
+    """For each content word how surely it is denied: 1 for the two after a negation, 0.5 for the third and next to
+    "avoid", up to a comma or a stop. A negation on another takes it back, "unless" for what stands before it, too.
     """
     denied: list[tuple[str, float]] = []
     weight, left, since, apart = 0.0, 0, 0, 9

@@ -3,11 +3,13 @@ Statistical Science, 1986). Every figure is a reason for doubt, so no curve fall
 
     python -m eval.fit_verify dev-v2.0.json RAGTruth/dataset [--out FILE.json]
 
-Data: statements from SQuAD 2.0 (`eval.squad`), of paragraphs that the reader has not seen as claims; pairs from the
-corpus (`eval.pairs`); the claims of those documents in `eval/reading` that the reader was not trained on; and, with
-two fifths of the weight, sentences of chatbots' answers (`chat_answers.jsonl`). The first two are divided by
-article: the first half (every second article) is fitted on, the other only reported. Fitted twice, for words alone and
-with the reader (`bot/reader.py`). Writes `bot/verify_weights.json`.
+Data: with half of the weight, sentences of the answers in RAGTruth's train split (`eval.ragtruth`), which people
+labelled; with a quarter, sentences of chatbots' answers (`chat_answers.jsonl`); statements from SQuAD 2.0
+(`eval.squad`), of paragraphs that the reader has not seen as claims; pairs from the corpus (`eval.pairs`); the claims
+of those documents in `eval/reading` that the reader was not trained on. SQuAD's and the pairs are divided by article:
+the first half (every second article) is fitted on, the other only reported. Fitted twice, for words alone and with the
+reader (`bot/reader.py`). Writes `bot/verify_weights.json`; the one there comes from 723 answers of RAGTruth's train
+split, a part of it.
 """
 
 from __future__ import annotations
@@ -47,8 +49,8 @@ Curve = tuple[np.ndarray, np.ndarray]  # where its pieces meet, and its heights 
 CHAT = Path(__file__).with_name("chat_answers.jsonl")
 _RIDGE = 1e-3
 _PIECES = 5  # of a curve, between like shares of the values that occur
-# Log odds at which a sentence fails: of the true sentences of answers that people labelled .15 do, of the false ones .66;
-# of the pairs fitted on .92 are judged rightly.
+# Log odds at which a sentence fails: of the true sentences that people labelled .15 do, of the false ones .66; of the
+# pairs fitted on .92 are judged rightly.
 _THRESHOLD = 0.0
 _BAD_SHARE = 0.22  # of answers, to report F1 at a share that is common among people's judgements of models
 
@@ -66,14 +68,14 @@ def main() -> int:
     single, answers, pairs = list(sentence_claims(paragraphs)), list(answer_claims(paragraphs)), load_pairs()
     print(f"{len(single)} sentences, {len(answers)} answers, {len(pairs)} pairs", file=sys.stderr)
     documents = list(document_claims())
-    chat = [*chat_claims(), *people_claims(args.answers)]
-    every = [*single, *answers, *pairs, *documents, *chat]
+    labelled = [*chat_claims(), *people_claims(args.answers)]
+    every = [*single, *answers, *pairs, *documents, *labelled]
     texts = [t for c in every for text in (c.claim, *c.context) for t in _texts(text)]
     list(encoder.encode_passages([squeeze(t) for t in texts], 256))
     figures = _figures(every, encoder)
-    fit_groups = _first_half(single) | _first_half(pairs) | {c.group for c in (*documents, *chat)}
+    fit_groups = _first_half(single) | _first_half(pairs) | {c.group for c in (*documents, *labelled)}
     kinds = [c.kind for c in single] + ["answers"] * len(answers) + [f"pair {c.kind}" for c in pairs]
-    kinds += [c.kind for c in (*documents, *chat)]
+    kinds += [c.kind for c in (*documents, *labelled)]
     record = {}
     for name, columns in (("words", FEATURES), ("read", READ_FEATURES)):
         intercept, curves = _fit(every, kinds, [rows[:, : len(columns)] for rows in figures], fit_groups)

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from eval.__main__ import main
 from eval.answers import has_fact, risk_coverage
 from eval.data import Question, read_questions
+from eval.fit_verify import people_claims
 from eval.metrics import Judge, SourceTexts, Span, found
 from eval.run import evaluate
 from eval.stats import bootstrap_interval, paired_randomisation
@@ -288,6 +289,22 @@ def test_answers_that_people_labelled_are_read_and_scored(tmp_path: Path, capsys
     }  # fmt: skip
     with pytest.raises(QuestionError, match='line 1: "response" must be a string'):
         main(["verify", "--claims", str(ragtruth(tmp_path, response=None))])
+    with pytest.raises(QuestionError, match=r'line 1: .*"labels" a list with "start" and "end"'):
+        main(["verify", "--claims", str(ragtruth(tmp_path, labels=[{"text": "the unions"}]))])
+
+
+def test_the_fit_reads_which_sentences_people_marked(tmp_path: Path) -> None:
+    (folder := tmp_path / "set").mkdir()
+    ragtruth(folder)
+    path = folder / "response.jsonl"
+    path.write_text(path.read_text(encoding="utf-8").replace('"test"', '"train"'), encoding="utf-8")
+    read = [(c.claim, c.supported) for c in people_claims(folder)]
+    assert read == [
+        ("Members own the unions.", True),
+        ("Members own the unions.", True),
+        ("They were founded in Spain by Carlos Ruiz.", False),
+        ("Members.", True),
+    ]
 
 
 def test_answers_over_the_articles_of_a_squad_file(

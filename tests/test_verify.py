@@ -98,7 +98,8 @@ def test_one_wrong_word_is_found_and_shown(verifier: ClaimVerifier, claim: str, 
 PUMP = [
     "The valve opens once the tank holds about 40psi, and it shuts again when the pressure falls below 20psi. Keep the "
     "filters away from frost. Draining the tank is not needed unless the house stays empty for at least two weeks. "
-    "The first of these pumps were sold in the '70s. Choose a dry place, then select a thread for the pipe.",
+    "The first of these pumps were sold in the '70s. Choose a dry place, then select a thread for the pipe. Dry the "
+    "filters in the oven at 250F.",
     "Signs of a worn seal are: 1 a drip that won't stop. 2 constant noise or shaking. 3 white marks on the ring.",
 ]
 
@@ -107,6 +108,7 @@ PUMP = [
     ("true", "false"),
     [
         ("The valve opens when the tank holds about 40 psi.", "The valve opens when the tank holds about 60 psi."),
+        ("Dry the filters at 250°F.", "Dry the filters at 350°F."),
         ("Filters should be kept away from frost.", "Filters should not be kept away from frost."),
         (
             "The tank only needs to be drained if the house stays empty for at least two weeks.",
