@@ -227,14 +227,15 @@ def _changes(
         order = np.argsort(-shared, kind="stable")[:3]
         near = [int(owners[s]) for s in order if shared[s] >= 0.85 * shared[order[0]]]
         words = [_named(w, grounds.names) for w in claim.words[a:b]]
-        options = [_between(words, claim.vectors[a:b], s, grounds) for s in near]
-        total = total | min(options, key=lambda c: c.worst)
+        options = [c for s in near if (c := _between(words, claim.vectors[a:b], s, grounds))]
+        total = total | min(options, key=lambda c: c.worst, default=_Changes())
     return total
 
 
-def _between(claim: Sequence[Word], vectors: np.ndarray, number: int, grounds: Grounds) -> _Changes:
+def _between(claim: Sequence[Word], vectors: np.ndarray, number: int, grounds: Grounds) -> _Changes | None:
     """What differs between a clause and a source sentence, weighted by how closely the one follows the other: between
-    free wordings a "not" or another word says nothing. A word exchanged for another counts as followed.
+    free wordings a "not" or another word says nothing. A word exchanged for another counts as followed. None when they
+    share too little to be compared.
     """
     sentence = grounds.sentences[number]
     source = sentence.words
@@ -245,7 +246,7 @@ def _between(claim: Sequence[Word], vectors: np.ndarray, number: int, grounds: G
     known |= {w.stem for w in words if any(w.sought & other.known for other in source_words)}
     content = [w.stem in known for w in words if w.kind != "light"]
     if len(content) < 3 or sum(content) < 0.4 * len(content):
-        return _Changes()
+        return None
     our_vectors = dict(zip((w.start for w in claim), vectors, strict=True))
     their_vectors = dict(zip((w.start for w in source), sentence.vectors, strict=True))
 

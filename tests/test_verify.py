@@ -130,6 +130,15 @@ def test_another_way_to_put_it_passes_and_another_fact_does_not(verifier: ClaimV
     assert not check(verifier, false, PUMP).supported
 
 
+def test_what_is_said_of_one_does_not_pass_for_another_that_the_context_names_too(verifier: ClaimVerifier) -> None:
+    context = [
+        "Interviews at Oakwell last one day and end with a talk. Oakwell pays a bonus.",
+        "Larkfield pays a yearly bonus in company shares, and staff may work from home.",
+    ]
+    assert check(verifier, "Interviews at Oakwell last one day.", context).supported
+    assert not check(verifier, "Interviews at Larkfield last one day.", context).supported
+
+
 def test_a_line_that_announces_a_list_claims_nothing_but_its_facts(verifier: ClaimVerifier) -> None:
     listed = "\n- The valve opens at about 40 psi.\n- It shuts below 20 psi."
     assert check(verifier, f"To look after your new water system, follow these steps:{listed}", PUMP).supported
